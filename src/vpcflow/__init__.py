@@ -1,0 +1,1 @@
+"""Understand and tighten AWS network traffic: VPC Flow Logs with their meaning."""

@@ -1,0 +1,80 @@
+"""Codes and their meanings as data: protocols, TCP flags, traffic paths, and the closed sets vpcflow answers with."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TCP_FLAGS: Mapping[int, str] = MappingProxyType(
+    {1: "fin", 2: "syn", 4: "rst", 8: "psh", 16: "ack", 32: "urg", 64: "ece", 128: "cwr"}
+)
+"""Bit to name. https://www.iana.org/assignments/tcp-parameters/tcp-parameters.xhtml#tcp-header-flags"""
+
+TRAFFIC_PATHS: Mapping[int, str] = MappingProxyType(
+    {
+        1: "same_vpc",
+        2: "internet_or_gateway_endpoint",
+        3: "virtual_private_gateway",
+        4: "intra_region_peering",
+        5: "inter_region_peering",
+        6: "local_gateway",
+        7: "gateway_endpoint",
+        8: "internet_gateway",
+    }
+)
+"""https://docs.aws.amazon.com/vpc/latest/userguide/flow-log-records.html, field traffic-path (7 and 8: Nitro only)"""
+
+INVENTORY_STATES = ("exact", "nearest", "stale", "unknown")
+
+DIRECTIONS = ("ingress", "egress")
+
+PEER_SCOPES: Mapping[str, str] = MappingProxyType(
+    {
+        "same_eni": "an address of the same network interface",
+        "vpc": "in the network interface's own VPC",
+        "peered_vpc": "in a VPC peered with it",
+        "transit": "behind a transit gateway attached to it",
+        "other_known_vpc": "in another VPC of the inventory",
+        "private": "a private address (RFC 1918, RFC 6598, RFC 4193) of no known VPC",
+        "named_network": "in a network of the file of named networks",
+        "aws_service": "a public address of an AWS service",
+        "internet": "any other public address",
+        "link_local": "a link-local or loopback address",
+        "multicast": "a multicast or broadcast address",
+        "unknown": "cannot be told",
+    }
+)
+
+REJECT_REASONS: Mapping[str, str] = MappingProxyType(
+    {
+        "too_few_fields": "fewer tokens than the layout has names",
+        "too_many_fields": "more tokens than the layout has names",
+        "bad_number": "a number is not whole, is negative, or does not fit its type",
+        "bad_address": "an address is neither IPv4 nor IPv6",
+        "bad_time": "a time is neither seconds nor milliseconds since 1970",
+        "bad_text": "a text is not UTF-8, or holds a NUL byte",
+        "bad_tag": "a tag value is not percent-encoded UTF-8",
+        "bad_envelope": "JSON that is no envelope of flow records",
+        "ambiguous_layout": "several of the possible layouts fit",
+        "line_too_long": "a line is longer than 1 MiB",
+    }
+)
+"""Why a line is no flow record: a closed set, in the order of the checks of a line."""
+
+PROTOCOLS: Mapping[int, str] = MappingProxyType(dict(enumerate(
+    "hopopt icmp igmp ggp ipv4 st tcp cbt egp igp bbn-rcc-mon nvp-ii pup argus emcon xnet chaos udp mux dcn-meas hmp"
+    " prm xns-idp trunk-1 trunk-2 leaf-1 leaf-2 rdp irtp iso-tp4 netblt mfe-nsp merit-inp dccp 3pc idpr xtp ddp"
+    " idpr-cmtp tp++ il ipv6 sdrp ipv6-route ipv6-frag idrp rsvp gre dsr bna esp ah i-nlsp swipe narp min-ipv4 tlsp"
+    " skip ipv6-icmp ipv6-nonxt ipv6-opts any-host-internal cftp any-local-network sat-expak kryptolan rvd ippc"
+    " any-distributed-fs sat-mon visa ipcv cpnx cphb wsn pvp br-sat-mon sun-nd wb-mon wb-expak iso-ip vmtp"
+    " secure-vmtp vines iptm nsfnet-igp dgp tcf eigrp ospfigp sprite-rpc larp mtp ax.25 ipip micp scc-sp etherip"
+    " encap any-private-encryption gmtp ifmp pnni pim aris scps qnx a/n ipcomp snp compaq-peer ipx-in-ip vrrp pgm"
+    " any-0-hop l2tp ddx iatp stp srp uti smp sm ptp isis-over-ipv4 fire crtp crudp sscopmce iplt sps pipe sctp fc"
+    " rsvp-e2e-ignore mobility-header udplite mpls-in-ip manet shim6 wesp rohc ethernet aggfrag nsh homa"
+    " bit-emu".split()
+)))  # fmt: skip
+"""Number to keyword, lower case; numbers IANA has not assigned are absent.
+https://www.iana.org/assignments/protocol-numbers/protocol-numbers.xhtml (146 homa, 147 bit-emu: 2025)"""
