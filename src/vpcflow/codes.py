@@ -73,7 +73,7 @@ PROTOCOLS: Mapping[int, str] = MappingProxyType(dict(enumerate(
     " secure-vmtp vines iptm nsfnet-igp dgp tcf eigrp ospfigp sprite-rpc larp mtp ax.25 ipip micp scc-sp etherip"
     " encap any-private-encryption gmtp ifmp pnni pim aris scps qnx a/n ipcomp snp compaq-peer ipx-in-ip vrrp pgm"
     " any-0-hop l2tp ddx iatp stp srp uti smp sm ptp isis-over-ipv4 fire crtp crudp sscopmce iplt sps pipe sctp fc"
-    " rsvp-e2e-ignore mobility-header udplite mpls-in-ip manet shim6 wesp rohc ethernet aggfrag nsh homa"
+    " rsvp-e2e-ignore mobility-header udplite mpls-in-ip manet hip shim6 wesp rohc ethernet aggfrag nsh homa"
     " bit-emu".split()
 )))  # fmt: skip
 """Number to keyword, lower case; numbers IANA has not assigned are absent.
