@@ -1,0 +1,102 @@
+"""Longest-prefix lookup for many addresses at once: a table of CIDR blocks, each with a number of its own."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from vpcflow.addresses import Addresses
+
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class PrefixTable(NamedTuple):
+    """
+    CIDR blocks flattened to sorted intervals: the one that holds an address begins at the last start not above it.
+
+    IPv6 starts are 16 bytes, big-endian: numpy compares them as 128-bit numbers.
+    """
+
+    ipv4_starts: npt.NDArray[np.uint64]
+    ipv4_values: npt.NDArray[np.int32]
+    ipv6_starts: npt.NDArray[np.bytes_]
+    ipv6_values: npt.NDArray[np.int32]
+
+    def lookup(self, addresses: Addresses) -> npt.NDArray[np.int32]:
+        """Give the value of the longest block that holds each address; -1 where none does, or it is no address."""
+        found = np.full(len(addresses.valid), -1, np.int32)
+        ipv4 = np.flatnonzero(addresses.is_ipv4)
+        at = np.searchsorted(self.ipv4_starts, addresses.low[ipv4], side="right") - 1
+        found[ipv4] = self.ipv4_values[at]
+        ipv6 = np.flatnonzero(addresses.valid & ~addresses.is_ipv4)
+        if len(ipv6):
+            keys = _big_endian(addresses.high[ipv6], addresses.low[ipv6])
+            found[ipv6] = self.ipv6_values[
+                np.searchsorted(self.ipv6_starts, keys, side="right") - 1
+            ]
+        return found
+
+
+def prefix_table(blocks: Iterable[tuple[str, int]]) -> PrefixTable:
+    """
+    Build the table from pairs of CIDR block and value (0 or more); of equal blocks the last one counts.
+
+    Raises ValueError where a block is none, or has host bits set.
+    """
+    values = {ipaddress.ip_network(cidr): value for cidr, value in blocks}
+    ipv4_starts, ipv4_values = _flatten(
+        [(n, v) for n, v in values.items() if n.version == 4]
+    )
+    ipv6_starts, ipv6_values = _flatten(
+        [(n, v) for n, v in values.items() if n.version == 6]
+    )
+    return PrefixTable(
+        np.array(ipv4_starts, np.uint64),
+        np.array(ipv4_values, np.int32),
+        np.array([start.to_bytes(16) for start in ipv6_starts], "S16"),
+        np.array(ipv6_values, np.int32),
+    )
+
+
+def _flatten(blocks: list[tuple[_Network, int]]) -> tuple[list[int], list[int]]:
+    """Cut nested blocks into intervals without gaps: each start has the value in force from there on (-1: none)."""
+    starts, values = [0], [-1]
+    open_blocks: list[tuple[int, int]] = []
+
+    def begin(start: int, value: int) -> None:
+        if starts[-1] == start:
+            values[-1] = value
+        else:
+            starts.append(start)
+            values.append(value)
+
+    def close_before(start: int) -> None:
+        while open_blocks and open_blocks[-1][0] < start:
+            end, _ = open_blocks.pop()
+            begin(end + 1, open_blocks[-1][1] if open_blocks else -1)
+
+    top = 0
+    for network, value in sorted(
+        blocks, key=lambda b: (int(b[0].network_address), b[0].prefixlen)
+    ):
+        first, top = int(network.network_address), (1 << network.max_prefixlen)
+        close_before(first)
+        begin(first, value)
+        open_blocks.append((first + network.num_addresses - 1, value))
+    close_before(top)
+    if starts[-1] >= top > 0:
+        starts.pop()
+        values.pop()
+    return starts, values
+
+
+def _big_endian(
+    high: npt.NDArray[np.uint64], low: npt.NDArray[np.uint64]
+) -> npt.NDArray[np.bytes_]:
+    return np.stack([high, low], axis=1).astype(">u8").view("S16").ravel()
