@@ -1,0 +1,58 @@
+# `make demo` and `make test` work from a bare checkout: they need python3 (3.11 or newer) and make, nothing else.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test integration soak check format format-check lint types docs docs-check bench lock clean
+.DELETE_ON_ERROR:
+
+bin := .venv/bin
+stamp := .venv/.installed
+sources := src tests tools $(wildcard bench)
+
+help: ## say what can be made
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
+
+demo: $(stamp) ## generate traffic of a simulated VPC, enrich it and show what is in it
+	@$(bin)/vpcflow demo --to demo
+
+test: $(stamp) ## run the fast tests
+	@$(bin)/python -m pytest
+
+integration: $(stamp) ## run the tests that build, start processes, or need Java or an emulator
+	@$(bin)/python -m pytest -m integration
+
+soak: $(stamp) ## run the long proofs
+	@HYPOTHESIS_PROFILE=soak $(bin)/python -m pytest -m soak
+
+check: format-check lint types test integration docs-check ## all that must be well before a push
+
+format: $(stamp) ## lay out the code
+	@$(bin)/ruff format $(sources)
+	@$(bin)/ruff check --fix-only --quiet $(sources)
+
+format-check: $(stamp)
+	@$(bin)/ruff format --check $(sources)
+
+lint: $(stamp)
+	@$(bin)/ruff check $(sources)
+
+types: $(stamp)
+	@$(bin)/mypy
+
+docs: $(stamp) ## write docs/reference/ from the code
+	@$(bin)/python tools/generate_docs.py
+
+docs-check: $(stamp)
+	@$(bin)/python tools/generate_docs.py --check
+
+bench: $(stamp) ## measure; see bench/RESULTS.md
+	@$(bin)/python -m bench
+
+lock: $(stamp) ## write requirements/*.txt anew
+	@tools/lock.sh
+
+$(stamp): requirements/dev.txt pyproject.toml tools/setup.sh
+	@tools/setup.sh
+
+clean: ## remove what was made, the demo's files too
+	rm -rf .venv build dist demo bench/data .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +

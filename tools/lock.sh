@@ -1,0 +1,18 @@
+#!/bin/sh
+# Write requirements/*.txt: every version and hash, for all platforms and Pythons, and no index address.
+# Core and Spark take dev's versions, so that what is tested is what is installed.
+set -eu
+cd "$(dirname "$0")/.."
+uv="${UV:-.venv/bin/uv}"
+
+compile() {
+    output=$1
+    shift
+    echo "locking requirements/$output"
+    "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+        --custom-compile-command "make lock" --output-file "requirements/$output" pyproject.toml "$@"
+}
+
+compile dev.txt --extra aws --extra console --extra iceberg --extra opensearch --group dev
+compile core.txt --constraints requirements/dev.txt
+compile spark.txt --constraints requirements/dev.txt --extra spark
