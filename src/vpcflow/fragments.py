@@ -1,0 +1,324 @@
+"""
+Columns as pieces of JSON text: the distinct values of a column, each as ``,"name":value``, and a number for each row.
+
+Everything that costs per value (escaping, shortest floats, digits) is done once per distinct value; ``json_lines`` lays
+the pieces of a row side by side.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vpcflow.errors import FormatError
+
+Codes = npt.NDArray[np.int32]
+"""A number for each row: which piece is the row's."""
+
+_GROUP = 10_000  # long numbers are written in groups of four digits
+_NO_TEXT = pa.array([""], pa.string())
+
+
+class Part(NamedTuple):
+    """
+    A piece of text for each row: ``pieces[codes[row]]``.
+
+    ``leads``: the pieces begin a member of the object, with its comma. ``nullable``: piece 0 is empty and means null.
+    """
+
+    pieces: pa.Array
+    codes: Codes
+    leads: bool = True
+    nullable: bool = False
+
+
+class Member(NamedTuple):
+    """
+    The text around the values of a column: ``,"name":`` before and nothing after, if it is a plain member.
+
+    ``null`` is written instead of the whole where the value is null; empty leaves the member out.
+    """
+
+    before: str
+    after: str = ""
+    null: str = ""
+
+
+def member(name: str, *, null: str = "") -> Member:
+    """
+    Name a plain member of the object.
+
+    >>> member("srcaddr").before
+    ',"srcaddr":'
+    """
+    return Member(f",{orjson.dumps(name).decode()}:", null=null)
+
+
+def column_parts(around: Member, column: pa.Array) -> list[Part]:
+    """
+    Give the parts of a column by its type: text, whole numbers, floats, lists of text, tags (an object).
+
+    Raises ``FormatError`` for other types.
+    """
+    kind = column.type
+    if pa.types.is_dictionary(kind) or _is_text(kind):
+        return text_parts(around, column)
+    if pa.types.is_integer(kind):
+        return integer_parts(around, column)
+    if pa.types.is_floating(kind):
+        return float_parts(around, column)
+    if pa.types.is_list(kind):
+        return list_parts(around, column)
+    if pa.types.is_null(kind):
+        return constant_parts(around.null, len(column))
+    raise FormatError(f"column {around.before.strip(',:')} is {kind}, which has no JSON form here")
+
+
+def constant_parts(text: str, rows: int) -> list[Part]:
+    """Give the same piece to all rows; an empty text gives no part."""
+    return [Part(pa.array([text], pa.string()), np.zeros(rows, np.int32))] if text else []
+
+
+def text_parts(around: Member, column: pa.Array) -> list[Part]:
+    """Write text, plain or dictionary encoded, as JSON strings."""
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    values, codes = _used(column.dictionary, _indices(column))
+    if 2 * len(values) > len(codes):
+        return _unshared_text_parts(around, values, codes)
+    return [_part(Member(around.before + '"', '"' + around.after, around.null), escaped(values), codes)]
+
+
+def integer_parts(around: Member, column: pa.Array) -> list[Part]:
+    """
+    Write whole numbers: a narrow range by a table of it, wider ones by a table of what precedes the last four digits.
+
+    Hashing the values instead costs three times as much where most are distinct, as byte counts and ports are.
+    """
+    valid = None if column.null_count == 0 else _valid(column)
+    numbers = column.cast(pa.int64()) if valid is None else column.cast(pa.int64()).fill_null(0)
+    values = numbers.to_numpy()
+    if len(values) == 0:
+        return []
+    lowest, highest = int(values.min()), int(values.max())
+    if highest - lowest < _table_limit(len(values)):
+        codes = (values - lowest).astype(np.int32)
+        texts = pa.array(np.arange(lowest, highest + 1)).cast(pa.string())
+        return [_part(around, texts, _with_nulls(codes, valid))]
+    if lowest < 0 or around.after:
+        return [_distinct_integers(around, column)]
+    return _grouped_integers(around, values, highest, valid)
+
+
+def float_parts(around: Member, column: pa.Array) -> list[Part]:
+    """Write floats in their shortest form; NaN and infinities have none in JSON and are null."""
+    distinct = column.dictionary_encode()
+    values = distinct.dictionary.to_numpy(zero_copy_only=False).astype(np.float64)
+    finite = np.isfinite(values)
+    places = np.append(np.where(finite, np.cumsum(finite) - 1, -1), -1).astype(np.int32)
+    texts = [orjson.dumps(value).decode() for value in values[finite].tolist()]
+    return [_part(around, pa.array(texts, pa.string()), places[_indices(distinct)])]
+
+
+def list_parts(around: Member, column: pa.Array) -> list[Part]:
+    """Write lists of text as JSON arrays, lists of (key, value) as objects."""
+    elements = column.flatten()
+    if pa.types.is_struct(elements.type):
+        texts, numbers = _tag_texts(elements)
+        brackets = "{", "}"
+    else:
+        texts, numbers = _element_texts(elements)
+        brackets = "[", "]"
+    lengths = np.asarray(pc.fill_null(pc.list_value_length(column), 0)).astype(np.int64)
+    codes, rows = _distinct_lists(lengths, numbers)
+    starts = np.cumsum(lengths) - lengths
+    taken = np.repeat(starts[rows] - _starts(lengths[rows]), lengths[rows])
+    chosen = texts.take(pa.array(numbers[taken + np.arange(len(taken))]))
+    bounds = pa.array(np.append(0, np.cumsum(lengths[rows])).astype(np.int32))
+    joined = pc.binary_join(pa.ListArray.from_arrays(bounds, chosen), ",")
+    inside = Member(around.before + brackets[0], brackets[1] + around.after, around.null)
+    return [_part(inside, joined, _with_nulls(codes, _valid(column) if column.null_count else None))]
+
+
+def escaped(texts: pa.Array) -> pa.Array:
+    """
+    Escape texts for use within JSON's quotes; the common case is to see that none needs it.
+
+    >>> escaped(pa.array(['a"b'])).to_pylist()
+    ['a\\\\"b']
+    """
+    characters = _characters(texts)
+    special = (characters < 0x20) | (characters == 0x22) | (characters == 0x5C)
+    if not special.any():
+        return texts
+    return pa.array([orjson.dumps(text)[1:-1].decode() for text in texts.to_pylist()], pa.string())
+
+
+@cache
+def digits() -> pa.Array:
+    """Nothing, 0000 to 9999, and 0 to 9999: the last group of a number."""
+    padded = [f"{number:04d}" for number in range(_GROUP)]
+    return pa.array(["", *padded, *map(str, range(_GROUP))], pa.string())
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _table_limit(rows: int) -> int:
+    # Building an entry costs as much as looking some eight rows up.
+    return max(256, rows // 8)
+
+
+def _valid(column: pa.Array) -> npt.NDArray[np.bool_]:
+    return np.asarray(column.is_valid().to_numpy(zero_copy_only=False))
+
+
+def _indices(column: pa.DictionaryArray) -> Codes:
+    """The dictionary index of each row, -1 for null."""
+    indices = column.indices
+    if indices.null_count:
+        indices = indices.fill_null(-1)
+    return np.asarray(indices.to_numpy()).astype(np.int32, copy=False)
+
+
+def _with_nulls(codes: Codes, valid: npt.NDArray[np.bool_] | None) -> Codes:
+    return codes if valid is None else np.where(valid, codes, np.int32(-1))
+
+
+def _used(values: pa.Array, codes: Codes) -> tuple[pa.Array, Codes]:
+    """Leave out values no row has, where the dictionary is that of a much longer batch."""
+    if len(values) <= len(codes):
+        return values, codes
+    used, places = np.unique(codes, return_inverse=True)
+    missing = int(used[0] == -1) if len(used) else 0
+    return values.take(pa.array(used[missing:])), (places - missing).astype(np.int32)
+
+
+def _part(around: Member, texts: pa.Array, codes: Codes) -> Part:
+    """Put the text around each value; code -1, null, becomes piece 0 where there is any."""
+    texts = texts.cast(pa.string())
+    pieces = pc.binary_join_element_wise(around.before, texts, around.after, "") if len(texts) else texts
+    if len(codes) == 0 or codes.min() >= 0:
+        return Part(pieces, codes)
+    return Part(pa.concat_arrays([pa.array([around.null]), pieces]), codes + 1, nullable=not around.null)
+
+
+def _unshared_text_parts(around: Member, values: pa.Array, codes: Codes) -> list[Part]:
+    """Write quotes and value apart: where hardly a value repeats, making a piece of each would cost more."""
+    missing = codes < 0
+    before = _part(Member(around.before + '"', null=around.null), pa.array([""]), -missing.astype(np.int32))
+    after = _part(Member('"' + around.after), pa.array([""]), -missing.astype(np.int32))
+    pieces = pa.concat_arrays([_NO_TEXT, escaped(values).cast(pa.string())])
+    return [
+        before,
+        Part(pieces, codes + 1, leads=False, nullable=True),
+        after._replace(leads=False),
+    ]
+
+
+def _distinct_integers(around: Member, column: pa.Array) -> Part:
+    distinct = column.dictionary_encode()
+    return _part(around, distinct.dictionary.cast(pa.string()), _indices(distinct))
+
+
+def _grouped_integers(
+    around: Member, values: npt.NDArray[np.int64], highest: int, valid: npt.NDArray[np.bool_] | None
+) -> list[Part]:
+    """Write numbers in two parts: what precedes the last four digits (nothing for 0), and these."""
+    # Dividing 32-bit numbers is three times as fast.
+    narrow = values.astype(np.uint32) if highest < 1 << 32 else values
+    heads = narrow // narrow.dtype.type(_GROUP)
+    tails = (narrow - heads * narrow.dtype.type(_GROUP)).astype(np.int32)
+    tails += np.where(heads > 0, np.int32(1), np.int32(_GROUP + 1))
+    if valid is not None:
+        tails *= valid
+    lowest_head, highest_head = int(heads.min()), int(heads.max())
+    if highest_head - lowest_head < _table_limit(len(values)):
+        texts = pa.array(np.arange(lowest_head, highest_head + 1)).cast(pa.string())
+        codes = (heads - narrow.dtype.type(lowest_head)).astype(np.int32)
+    else:
+        distinct = pa.array(heads).dictionary_encode()
+        texts, codes = distinct.dictionary.cast(pa.string()), _indices(distinct)
+    texts = pc.if_else(pc.equal(texts, "0"), "", texts)
+    return [
+        _part(around, texts, _with_nulls(codes, valid)),
+        Part(digits(), tails, leads=False, nullable=True),
+    ]
+
+
+def _element_texts(elements: pa.Array) -> tuple[pa.Array, Codes]:
+    """Quote the distinct elements of lists; the last text is null's."""
+    if not pa.types.is_dictionary(elements.type):
+        elements = elements.dictionary_encode()
+    values, codes = _used(elements.dictionary, _indices(elements))
+    quoted = pc.binary_join_element_wise('"', escaped(values).cast(pa.string()), '"', "")
+    return _null_last(quoted, codes)
+
+
+def _tag_texts(elements: pa.StructArray) -> tuple[pa.Array, Codes]:
+    """Write the distinct (key, value) pairs as members without a leading comma."""
+    keys, key_codes = _element_texts(elements.field("key"))
+    values, value_codes = _element_texts(elements.field("value"))
+    pairs = key_codes.astype(np.int64) * len(values) + value_codes
+    distinct = pa.array(pairs).dictionary_encode()
+    key_of, value_of = np.divmod(distinct.dictionary.to_numpy(), len(values))
+    texts = pc.binary_join_element_wise(keys.take(key_of), values.take(value_of), ":")
+    return texts, _indices(distinct)
+
+
+def _null_last(texts: pa.Array, codes: Codes) -> tuple[pa.Array, Codes]:
+    texts = pa.concat_arrays([texts, pa.array(["null"], pa.string())])
+    return texts, np.where(codes < 0, np.int32(len(texts) - 1), codes)
+
+
+def _distinct_lists(
+    lengths: npt.NDArray[np.int64], numbers: Codes
+) -> tuple[Codes, npt.NDArray[np.int64]]:
+    """
+    Number the distinct ones of lists of whole numbers, laid end to end; also give a row of each.
+
+    Lists are told apart by a 64-bit sum, then compared with the row chosen: a collision costs time, never exactness.
+    """
+    sums = _list_sums(lengths, numbers)
+    distinct = pa.array(sums).dictionary_encode()
+    codes = _indices(distinct)
+    rows = np.zeros(len(distinct.dictionary), np.int64)
+    rows[codes] = np.arange(len(codes))
+    chosen = rows[codes]
+    starts = _starts(lengths)
+    if np.array_equal(lengths[chosen], lengths):
+        there = np.repeat(starts[chosen] - starts, lengths) + np.arange(len(numbers))
+        if np.array_equal(numbers[there], numbers):
+            return codes, rows
+    return np.arange(len(lengths), dtype=np.int32), np.arange(len(lengths))
+
+
+def _list_sums(lengths: npt.NDArray[np.int64], numbers: Codes) -> npt.NDArray[np.int64]:
+    if len(numbers) == 0:
+        return lengths
+    random = np.random.default_rng(0)  # any fixed numbers do: see _distinct_lists
+    weights = random.integers(1 << 62, size=int(numbers.max()) + 1)
+    by_place = random.integers(1 << 62, size=int(lengths.max())) | 1
+    places = np.arange(len(numbers)) - np.repeat(_starts(lengths), lengths)
+    totals = np.append(0, np.cumsum(weights[numbers] * by_place[places]))
+    ends = np.cumsum(lengths)
+    sums: npt.NDArray[np.int64] = totals[ends] - totals[ends - lengths] + lengths
+    return sums
+
+
+def _starts(lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    starts: npt.NDArray[np.int64] = np.cumsum(lengths) - lengths
+    return starts
+
+
+def _characters(texts: pa.Array) -> npt.NDArray[np.uint8]:
+    """The bytes of all texts of an array, or more: those around a slice."""
+    data = texts.buffers()[2]
+    return np.frombuffer(data, np.uint8) if data is not None else np.zeros(0, np.uint8)

@@ -1,0 +1,33 @@
+"""The plain document: every column under its own name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from vpcflow.fragments import column_parts, member
+from vpcflow.json_lines import lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+PROVENANCE = ("source_object", "source_line")
+"""Columns that tell where a record was read; documents leave them out unless they are asked for."""
+
+
+def encode_flat(
+    flows: pa.RecordBatch, columns: Sequence[str] | None = None
+) -> Iterator[pa.Buffer]:
+    """
+    Write each flow as a JSON object of its columns, one a line, in order; nulls are left out.
+
+    Columns come in the order of the batch, or of ``columns``, of which those the batch lacks are passed over. Lists are
+    arrays, tags an object of key to value, NaN is null. The buffers hold whole lines; joined they are the batch.
+    """
+    if columns is None:
+        names = [name for name in flows.schema.names if name not in PROVENANCE]
+    else:
+        names = [name for name in columns if name in flows.schema.names]
+    parts = [part for name in names for part in column_parts(member(name), flows.column(name))]
+    return lines(parts, flows.num_rows)
