@@ -79,5 +79,7 @@ def test_tests_cannot_look_up_a_name() -> None:
 
 def test_tests_can_connect_to_this_machine() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        with socket.create_connection(server.getsockname()) as client:
-            assert client.getpeername() == server.getsockname()
+        here = server.getsockname()
+
+        with socket.create_connection(here) as client:
+            assert client.getpeername() == here

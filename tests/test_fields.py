@@ -13,8 +13,18 @@ from vpcflow.fields import ADDED, FIELDS, TGW_DEFAULT_LAYOUT, TGW_LAYOUT, VPC_FI
 # Transit Gateways alone.
 FIELDS_UP_TO = {2: 14, 3: 21, 4: 25, 5: 29, 7: 39, 8: 40, 9: 41, 10: 42, 11: 54}
 
+# The reader is none: it writes where a record was read from.
 ENRICHERS = (
-    "reader identity eni security_groups direction peer src_geo dst_geo aws_service names".split()
+    "reader",
+    "identity",
+    "eni",
+    "security_groups",
+    "direction",
+    "peer",
+    "src_geo",
+    "dst_geo",
+    "aws_service",
+    "names",
 )
 
 
