@@ -1,0 +1,84 @@
+"""
+Parse lines into flows: columnar over a whole block, line by line only for those that fail it.
+
+``careful.check_line`` defines what a flow record is; everything here is a faster way to the same answer. A block goes
+through the CSV reader in one piece; where that refuses, lines that plainly fit are told apart by a regular expression,
+the others are checked one by one, and what is left is read again (``linewise``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from vpcflow import careful, columns, linewise
+from vpcflow.layout import DEFAULT, Layout, header_layout
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+
+    from vpcflow.lines import Lines
+    from vpcflow.rejects import Reject
+
+# What the CSV reader takes for a number and a flow log has not: hexadecimal and negative zero.
+_NOT_DECIMAL = (b" 0x", b" 0X", b"\n0x", b"\n0X", b" -0", b"\n-0")
+
+
+class Parsed(NamedTuple):
+    """
+    What a block held: the rows of the batches and the rejects together are the records found.
+
+    A batch holds records of one layout, or of several that are equal in what identifies them; batches are in the
+    order of the lines, and so are their rows. ``layout`` is that of the last header line, or None before any.
+    """
+
+    batches: tuple[pa.RecordBatch, ...]
+    rejects: tuple[Reject, ...]
+    headers: int
+    blanks: int
+    layout: Layout | None
+
+
+def parse(
+    block: Lines, *, layout: Layout | None = None, possible: Sequence[Layout] = ()
+) -> Parsed:
+    """
+    Parse a block of lines; the only error, on any bytes, is ``FormatError`` for a header that names a field twice.
+
+    ``layout`` is that of the last header line, and wins. Before any header a line has one of the ``possible`` layouts
+    (``--log-format``, the account's flow logs), or where none is given AWS's default: version 2's, or the Transit
+    Gateway's where the second token is ``TransitGateway``.
+    """
+    plain = careful.plain(block.data)
+    fast = _parse_whole(plain, block, layout, possible)
+    return fast or Parsed(*linewise.parse_lines(plain, block, layout, possible))
+
+
+def _parse_whole(
+    plain: bytes, block: Lines, layout: Layout | None, possible: Sequence[Layout]
+) -> Parsed | None:
+    """Read the block in one piece where it has one layout, perhaps stated in its first line; None where it has not."""
+    stated = header_layout(plain[: plain.find(b"\n") + 1])
+    headers = int(stated is not None)
+    if stated is not None:
+        layout, plain = stated, plain[plain.find(b"\n") + 1 :]
+    only = layout or _only(possible)
+    if only is None or careful.all_text(only) or any(odd in plain for odd in _NOT_DECIMAL):
+        return None
+    if plain.startswith((b"-0", b"0x", b"0X")) or careful.has_long_line(plain):
+        return None
+    table = columns.read_csv(plain, only)
+    rows = plain.count(b"\n") + (not plain.endswith(b"\n") and plain != b"")
+    if table is None or table.num_rows != rows or columns.has_negative(table, only):
+        return None
+    batch, rejects, _ = columns.finish(table, only, block, np.arange(headers, headers + rows))
+    return Parsed((batch,) if batch.num_rows else (), tuple(rejects), headers, 0, layout)
+
+
+def _only(possible: Sequence[Layout]) -> Layout | None:
+    if not possible:
+        return DEFAULT
+    return possible[0] if len(set(possible)) == 1 else None
