@@ -1,0 +1,184 @@
+"""
+Write ``docs/reference/`` from the code, so that the pages cannot say anything else than it does.
+
+``--check`` writes nothing, names the pages that are stale and exits with 1 if there are any.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from vpcflow import cli, codes
+from vpcflow.fields import ADDED, FIELDS, TGW_DEFAULT_LAYOUT, TGW_LAYOUT, VPC_FIELDS, Added, Field
+
+FOLDER = Path(__file__).parents[1] / "docs" / "reference"
+NOTICE = "<!-- Written by `make docs` from the code: change it there. -->\n"
+AWS_PAGE = "https://docs.aws.amazon.com/vpc/latest/userguide/flow-log-records.html"
+
+
+def main(arguments: list[str]) -> int:
+    pages = {name: f"{NOTICE}\n{write().strip()}\n" for name, write in PAGES.items()}
+    stale = [name for name, text in pages.items() if _read(FOLDER / name) != text]
+    if "--check" in arguments:
+        for name in stale:
+            print(f"docs/reference/{name} is stale: run `make docs`", file=sys.stderr)
+        return 1 if stale else 0
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name in stale:
+        (FOLDER / name).write_text(pages[name])
+        print(f"wrote docs/reference/{name}")
+    return 0
+
+
+def _read(path: Path) -> str | None:
+    return path.read_text() if path.exists() else None
+
+
+def fields_page() -> str:
+    tgw = [field for field in FIELDS if field.name in TGW_LAYOUT and field not in VPC_FIELDS]
+    return "\n\n".join(
+        (
+            "# Fields",
+            f"A flow record as [AWS documents it]({AWS_PAGE}), then what vpcflow adds to it. A column is named as AWS"
+            " names it in Parquet, with underscores. *Since* is the version that introduced the field. `-` in the log"
+            " is null in every column.",
+            f"## VPC flow logs: {len(VPC_FIELDS)} fields",
+            "The fields of version 2 are the default layout.",
+            _fields_table(VPC_FIELDS),
+            f"## Transit gateway flow logs: {len(TGW_DEFAULT_LAYOUT)} fields by default, {len(TGW_LAYOUT)} in all",
+            "They share these fields with VPC flow logs: "
+            + ", ".join(f"`{f.column}`" for f in VPC_FIELDS if f.name in TGW_LAYOUT)
+            + ". Of their own they have:",
+            _fields_table(tgw),
+            "The default layout, in order: "
+            + ", ".join(f"`{name}`" for name in TGW_DEFAULT_LAYOUT)
+            + ".",
+            "Besides, by choice: "
+            + ", ".join(f"`{name}`" for name in TGW_LAYOUT if name not in TGW_DEFAULT_LAYOUT)
+            + ".",
+            f"## Added by vpcflow: {len(ADDED)} columns",
+            "What AWS wrote stays as AWS wrote it; what vpcflow finds out has a column of its own, and is null where it"
+            " is not known.",
+            _table(
+                ("column", "type", "enricher", "meaning"),
+                ((f"`{a.column}`", _type(a), a.enricher, a.description) for a in ADDED),
+            ),
+        )
+    )
+
+
+def _fields_table(fields: Iterable[Field]) -> str:
+    return _table(
+        ("column", "since", "type", "meaning", "`-` in the log", "ECS", "OCSF"),
+        (
+            (
+                f"`{f.column}`",
+                str(f.since),
+                _type(f),
+                f.description,
+                f.dash,
+                f"`{f.ecs}`" if f.ecs else "",
+                f"`{f.ocsf}`" if f.ocsf else "",
+            )
+            for f in fields
+        ),
+    )
+
+
+def _type(column: Field | Added) -> str:
+    return f"`{column.type}`".replace("item: ", "").replace("element: ", "")
+
+
+def codes_page() -> str:
+    return "\n\n".join(
+        (
+            "# Codes",
+            "Numbers AWS writes, and the closed sets vpcflow answers with. A number that is not here is kept, and has"
+            " no name.",
+            "## `peer_scope`: where the peer is",
+            _table(("scope", "meaning"), _named(codes.PEER_SCOPES)),
+            "## `inventory_state`: how good the inventory's answer is",
+            ", ".join(f"`{state}`" for state in codes.INVENTORY_STATES)
+            + ": see [the inventory](../inventory.md#how-good-an-answer-is).",
+            "## `direction`",
+            ", ".join(f"`{direction}`" for direction in codes.DIRECTIONS)
+            + ", seen from the network interface.",
+            "## `traffic_path_name`: what `traffic_path` means",
+            _table(("number", "name"), _numbered(codes.TRAFFIC_PATHS)),
+            "## `tcp_flag_names`: the bits of `tcp_flags`",
+            _table(("bit", "name"), _numbered(codes.TCP_FLAGS)),
+            "## `protocol_name`: what `protocol` means",
+            _table(("number", "name"), _numbered(codes.PROTOCOLS)),
+        )
+    )
+
+
+def rejects_page() -> str:
+    return "\n\n".join(
+        (
+            "# Rejects",
+            "A line that is no flow record is a *reject*. It costs none of its neighbours, is counted by its reason,"
+            " and with `--rejects FILE` is written there: one JSON object each, with the source, the line number, the"
+            " reason and the raw text (at most 4 KiB). The exit code is 3 if anything was delivered beside it, else 1.",
+            "The reasons are a closed set, here in the order a line is checked:",
+            _table(("reason", "meaning"), _named(codes.REJECT_REASONS)),
+        )
+    )
+
+
+def _named(meanings: Any) -> Iterator[tuple[str, str]]:
+    return ((f"`{name}`", meaning) for name, meaning in meanings.items())
+
+
+def _numbered(names: Any) -> Iterator[tuple[str, str]]:
+    return ((str(number), f"`{name}`") for number, name in names.items())
+
+
+def cli_page() -> str:
+    command = typer.main.get_command(cli.app)
+    return "\n\n".join(("# Command line", *_command(command, "vpcflow", parent=None, depth=1)))
+
+
+def _command(command: Any, name: str, *, parent: Any, depth: int) -> Iterator[str]:
+    """Yield the paragraphs about a command, then those about its own commands; hidden ones have none."""
+    context = command.context_class(command, info_name=name, parent=parent)
+    if parent is not None:
+        yield f"{'#' * depth} `{context.command_path}`"
+    yield f"```\n{context.command.get_usage(context).removeprefix('Usage: ')}\n```"
+    if command.help:
+        yield re.sub(r"\n{3,}", "\n\n", command.help.strip())
+    records = [p.get_help_record(context) for p in command.get_params(context)]
+    shown = [(f"`{record[0].strip()}`", record[1]) for record in records if record]
+    if shown:
+        yield _table(("argument or option", "meaning"), shown)
+    if command.epilog:
+        yield command.epilog.strip()
+    for own_name, own in sorted(getattr(command, "commands", {}).items()):
+        if not own.hidden:
+            yield from _command(own, own_name, parent=context, depth=min(depth + 1, 4))
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace(str(Path.home()), "~").replace("|", r"\|").split())
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "cli.md": cli_page,
+    "codes.md": codes_page,
+    "fields.md": fields_page,
+    "rejects.md": rejects_page,
+}
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
