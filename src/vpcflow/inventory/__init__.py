@@ -1,0 +1,51 @@
+"""
+The inventory: network interfaces, security groups and the rest of a VPC, and who owned what, when.
+
+`load_inventory` reads what the AWS CLI printed, a snapshot of ours, or a directory of snapshots (a history); every lookup is
+one at the time of the flow, and says how good its answer is.
+"""
+
+from vpcflow.inventory.as_of import NO_TIME, Interfaces
+from vpcflow.inventory.history import History, Validity
+from vpcflow.inventory.inventory import Inventory
+from vpcflow.inventory.load import load_inventory
+from vpcflow.inventory.model import (
+    ConnectionTracking,
+    Eni,
+    FlowLog,
+    GroupRef,
+    Instance,
+    PrefixList,
+    PrefixListEntry,
+    PrivateAddress,
+    SecurityGroup,
+    SecurityGroupRule,
+    Snapshot,
+    Subnet,
+    Vpc,
+)
+from vpcflow.inventory.table import EniVersion, InterfaceTable
+
+__all__ = [
+    "NO_TIME",
+    "ConnectionTracking",
+    "Eni",
+    "EniVersion",
+    "FlowLog",
+    "GroupRef",
+    "History",
+    "Instance",
+    "InterfaceTable",
+    "Interfaces",
+    "Inventory",
+    "PrefixList",
+    "PrefixListEntry",
+    "PrivateAddress",
+    "SecurityGroup",
+    "SecurityGroupRule",
+    "Snapshot",
+    "Subnet",
+    "Validity",
+    "Vpc",
+    "load_inventory",
+]

@@ -1,0 +1,203 @@
+"""
+Lookups at a time: which version of a network interface was in force during a flow, and how sure that is.
+
+The states are those of ``codes.INVENTORY_STATES``. All rows of a batch are answered at once: rows that lie in the same way
+between the snapshots share one key with their interface, and only distinct keys are looked up.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from vpcflow.codes import INVENTORY_STATES
+from vpcflow.inventory.timeline import Timeline
+
+Int64s = npt.NDArray[np.int64]
+Int32s = npt.NDArray[np.int32]
+
+NO_TIME = np.int64(np.iinfo(np.int64).min)
+"""Stands for a null ``start`` or ``end`` in the arrays of seconds."""
+
+TOLERANCE_S = 60
+"""How far off AWS says ``start`` and ``end`` may be."""
+
+EXACT, NEAREST, STALE, UNKNOWN = (
+    INVENTORY_STATES.index(s) for s in ("exact", "nearest", "stale", "unknown")
+)
+_LONG_AGO = np.int64(-(1 << 61))
+_FAR_AHEAD = np.int64(1 << 61)
+
+
+class Interfaces(NamedTuple):
+    """
+    The answers of a lookup, one for each of *n* rows.
+
+    ``rows`` are rows of ``Inventory.interfaces``, -1 where unknown. ``state`` indexes ``codes.INVENTORY_STATES``.
+    ``age_s`` are seconds from the snapshot used to the flow: positive where the snapshot is the earlier, negative where
+    it is the later, 0 within the flow and where unknown.
+    """
+
+    rows: Int32s
+    state: npt.NDArray[np.int8]
+    age_s: Int64s
+
+
+class RunTable(NamedTuple):
+    """
+    The runs of all subjects (an ENI, or an address in a VPC), sorted by subject and first snapshot; never overlapping.
+
+    ``row`` is the interface version of the run, -1 where two interfaces claimed the address. ``key`` is
+    ``subject * (snapshots + 1) + first``.
+    """
+
+    subject: Int32s
+    first: Int32s
+    last: Int32s
+    row: Int32s
+    scope: Int32s
+    key: Int64s
+
+
+class _Neighbours(NamedTuple):
+    """The observations of a subject before and from a moment on; time far away and row -1 where there is none."""
+
+    earlier_time: Int64s
+    earlier_row: Int32s
+    later_time: Int64s
+    later_row: Int32s
+    is_exact: npt.NDArray[np.bool_]
+
+
+def run_table(runs: list[tuple[int, int, int, int, int]], snapshots: int) -> RunTable:
+    """Make a table of (subject, first, last, row, scope)."""
+    columns = np.array(sorted(runs), np.int32).reshape(-1, 5).T
+    subject, first, last, row, scope = (np.ascontiguousarray(c) for c in columns)
+    return RunTable(
+        subject, first, last, row, scope, subject.astype(np.int64) * (snapshots + 1) + first
+    )
+
+
+def look_up(
+    line: Timeline,
+    runs: RunTable,
+    subjects: Int32s,
+    start_s: Int64s,
+    end_s: Int64s,
+    *,
+    max_age_s: int,
+    max_stale_s: int | None,
+) -> Interfaces:
+    """
+    Find for each row the version of its subject in force from ``start_s`` to ``end_s``; subject -1 is unknown.
+
+    ``exact``: the last snapshot at least 60 s before the start and the first at least 60 s after the end show the same
+    version, as does each between. Else the snapshot nearest to the flow that shows the subject is taken, of two equally
+    near the earlier: ``nearest`` up to ``max_age_s`` away, else ``stale``; ``unknown`` beyond ``max_stale_s``. Where a
+    time is ``NO_TIME``, a single snapshot still answers (``stale``, age 0), several do not. A start after the end counts as
+    the other way round.
+    """
+    count = len(subjects)
+    if not len(runs.key):
+        return _unknown(count)
+    early, late = np.minimum(start_s, end_s), np.maximum(start_s, end_s)
+    places, code = _distinct_places(line, runs, subjects, early, late)
+    near = _neighbours(line, runs, *places)
+    earlier_by = early - near.earlier_time[code]
+    later_by = np.maximum(near.later_time[code] - late, 0)
+    is_earlier = earlier_by <= later_by
+    rows = np.where(is_earlier, near.earlier_row[code], near.later_row[code])
+    age_s = np.where(is_earlier, earlier_by, -later_by)
+    is_exact = near.is_exact[code]
+    distance = np.where(is_earlier, earlier_by, later_by)
+    state = np.where(is_exact, EXACT, np.where(distance <= max_age_s, NEAREST, STALE)).astype(np.int8)
+    if max_stale_s is not None:
+        rows = np.where(is_exact | (distance <= max_stale_s), rows, np.int32(-1))
+    timeless = early == NO_TIME
+    if timeless.any():
+        rows, age_s, state = _without_time(line, runs, subjects, timeless, rows, age_s, state)
+    unknown = rows < 0
+    state[unknown] = UNKNOWN
+    age_s[unknown] = 0
+    return Interfaces(rows, state, age_s)
+
+
+def _unknown(count: int) -> Interfaces:
+    return Interfaces(
+        np.full(count, -1, np.int32), np.full(count, UNKNOWN, np.int8), np.zeros(count, np.int64)
+    )
+
+
+def _distinct_places(
+    line: Timeline, runs: RunTable, subjects: Int32s, early: Int64s, late: Int64s
+) -> tuple[tuple[Int64s, Int64s, Int64s, Int64s], Int32s]:
+    """
+    Reduce rows to distinct (subject, last snapshot before the tolerance, first from the start on, first after the
+    tolerance), and give the number of each row's.
+    """
+    width = len(line.times) + 1
+    # The tolerance moves the few snapshots rather than the many flows, whose times might overflow.
+    before = np.searchsorted(line.times + TOLERANCE_S, early, "right")
+    at = np.searchsorted(line.times, early, "left")
+    after = np.searchsorted(line.times - TOLERANCE_S, late, "left")
+    moments, moment = distinct_numbers((before * width + at) * width + after)
+    keys, code = distinct_numbers(subjects.astype(np.int64) * len(moments) + moment)
+    subject, moment_of_key = np.divmod(keys, len(moments))
+    times, after_of_key = np.divmod(moments[moment_of_key], width)
+    before_of_key, at_of_key = np.divmod(times, width)
+    return (subject, before_of_key - 1, at_of_key, after_of_key), code
+
+
+def distinct_numbers(numbers: Int64s) -> tuple[Int64s, Int32s]:
+    """Give the distinct numbers and for each row which it has; several times as fast as sorting."""
+    encoded = pa.array(numbers).dictionary_encode()
+    return encoded.dictionary.to_numpy(), encoded.indices.to_numpy()
+
+
+def _neighbours(
+    line: Timeline, runs: RunTable, subject: Int64s, before: Int64s, at: Int64s, after: Int64s
+) -> _Neighbours:
+    """Find each subject's observations next to snapshot ``at``, which is the first not before the flow."""
+    snapshots = len(line.times)
+    # The run in which, or after which, the snapshot before the flow lies; and the one after that.
+    run = np.searchsorted(runs.key, subject * (snapshots + 1) + at, "left") - 1
+    has_run = (run >= 0) & (runs.subject[run] == subject)
+    following = np.minimum(run + 1, len(runs.key) - 1)
+    has_following = (run + 1 < len(runs.key)) & (runs.subject[following] == subject)
+    goes_on = has_run & (runs.last[run] >= at)
+
+    seen = line.covered_until[runs.scope[run], np.clip(np.minimum(at - 1, runs.last[run]), 0, None)]
+    inside = line.covered_from[runs.scope[run], np.minimum(at, snapshots - 1)]
+    next_seen = np.where(goes_on, inside, runs.first[following])
+    has_next = goes_on | has_following
+    next_seen = np.where(has_next, next_seen, 0)
+    is_exact = goes_on & (runs.first[run] <= before) & (runs.last[run] >= after)
+    return _Neighbours(
+        earlier_time=np.where(has_run, line.times[seen], _LONG_AGO),
+        earlier_row=np.where(has_run, runs.row[run], -1).astype(np.int32),
+        later_time=np.where(has_next, line.times[next_seen], _FAR_AHEAD),
+        later_row=np.where(has_next, runs.row[np.where(goes_on, run, following)], -1).astype(np.int32),
+        is_exact=is_exact & (runs.row[run] >= 0),
+    )
+
+
+def _without_time(
+    line: Timeline,
+    runs: RunTable,
+    subjects: Int32s,
+    timeless: npt.NDArray[np.bool_],
+    rows: Int32s,
+    age_s: Int64s,
+    state: npt.NDArray[np.int8],
+) -> Interfaces:
+    only = np.full(int(runs.subject[-1]) + 2, -1, np.int32)
+    if len(line.times) == 1:
+        only[runs.subject] = runs.row
+    return Interfaces(
+        np.where(timeless, only[subjects], rows),
+        np.where(timeless, STALE, state).astype(np.int8),
+        np.where(timeless, 0, age_s),
+    )

@@ -1,0 +1,187 @@
+"""
+From the runs of interfaces to those of addresses: which interface version held (VPC, network), when.
+
+Also of networks alone, for public addresses, which are seen from other VPCs too.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import lru_cache
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from vpcflow.inventory.as_of import RunTable, run_table
+from vpcflow.inventory.networks import Network, NetworkBook, network, network_book
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from vpcflow.inventory.model import Eni
+    from vpcflow.inventory.timeline import Timeline
+
+Int32s = npt.NDArray[np.int32]
+Int64s = npt.NDArray[np.int64]
+
+_UNIQUE_LOCAL = 0xFC >> 1
+
+
+class RowRun(NamedTuple):
+    """A run of an interface version, by its row."""
+
+    first: int
+    last: int
+    row: int
+    scope: int
+
+
+class Holdings(NamedTuple):
+    """
+    Who held which network where, when.
+
+    A subject of ``runs`` is a place (a VPC; "" where only the network counts) and a network; ``subject_keys`` is
+    ``place * networks + network``, ascending, one for each subject.
+    """
+
+    book: NetworkBook
+    places: dict[str, int]
+    subject_keys: Int64s
+    runs: RunTable
+
+    def subjects(self, places: Int32s, levels: Sequence[Int32s]) -> Int32s:
+        """Find the subject of each (place, address), the longest network first; -1 where there is none."""
+        found = np.full(len(places), -1, np.int32)
+        if not len(self.subject_keys):
+            return found
+        for level in levels:
+            open_ = np.flatnonzero((found < 0) & (places >= 0) & (level >= 0))
+            wanted = places[open_].astype(np.int64) * len(self.book.numbers) + level[open_]
+            at = np.minimum(np.searchsorted(self.subject_keys, wanted), len(self.subject_keys) - 1)
+            found[open_] = np.where(self.subject_keys[at] == wanted, at, -1)
+        return found
+
+
+class OwnAddresses(NamedTuple):
+    """The networks of each interface version: ``keys`` is ``row * networks + network``, ascending."""
+
+    book: NetworkBook
+    keys: Int64s
+
+    def hold(self, rows: Int64s, levels: Sequence[Int32s]) -> npt.NDArray[np.bool_]:
+        """Tell for each (row, address) whether the version has the address, alone or in a prefix; false for row -1."""
+        held = np.zeros(len(rows), np.bool_)
+        if not len(self.keys):
+            return held
+        for level in levels:
+            maybe = np.flatnonzero(~held & (rows >= 0) & (level >= 0))
+            wanted = rows[maybe] * len(self.book.numbers) + level[maybe]
+            at = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
+            held[maybe] = self.keys[at] == wanted
+        return held
+
+
+@lru_cache(maxsize=1 << 18)
+def _network(text: str) -> Network | None:
+    return network(text)
+
+
+def networks_of(eni: Eni) -> list[Network]:
+    """Give all networks of an ENI: its addresses and its delegated prefixes."""
+    return _networks((*eni.addresses, *eni.ipv4_prefixes, *eni.ipv6_prefixes))
+
+
+def public_networks_of(eni: Eni) -> list[Network]:
+    """Give what of an ENI is the same address everywhere: public IPv4, and IPv6 other than RFC 4193's."""
+    texts = (*eni.public_addresses, *eni.ipv6_addresses, *eni.ipv6_prefixes)
+    return [n for n in _networks(texts) if n.is_ipv4 or n.number >> 121 != _UNIQUE_LOCAL]
+
+
+def _networks(texts: Iterable[str]) -> list[Network]:
+    return [n for n in dict.fromkeys(map(_network, texts)) if n is not None]
+
+
+def own_addresses(enis: Sequence[Eni], book: NetworkBook) -> OwnAddresses:
+    """Note which networks each version has."""
+    count = len(book.numbers)
+    keys = [row * count + book.numbers[n] for row, eni in enumerate(enis) for n in networks_of(eni)]
+    return OwnAddresses(book, np.array(sorted(keys), np.int64))
+
+
+def holdings(
+    line: Timeline,
+    runs: Iterable[RowRun],
+    enis: Sequence[Eni],
+    place_of: Callable[[Eni], str | None],
+    networks: Callable[[Eni], list[Network]],
+) -> Holdings:
+    """Turn runs of interface versions (rows of ``enis``) into runs of the networks they held at a place."""
+    own = [networks(eni) for eni in enis]
+    place = [place_of(eni) for eni in enis]
+    book = network_book(n for of_one in own for n in of_one)
+    places = {p: code for code, p in enumerate(dict.fromkeys(p for p in place if p is not None))}
+    held: dict[int, list[RowRun]] = defaultdict(list)
+    for run in runs:
+        where = place[run.row]
+        if where is None:
+            continue
+        for one in own[run.row]:
+            held[places[where] * len(book.numbers) + book.numbers[one]].append(run)
+    settled = _settle(line, held, book)
+    keys = sorted(settled)
+    table = run_table(
+        [(s, r.first, r.last, r.row, r.scope) for s, key in enumerate(keys) for r in settled[key]],
+        len(line.times),
+    )
+    return Holdings(book, places, np.array(keys, np.int64), table)
+
+
+def _settle(
+    line: Timeline, held: dict[int, list[RowRun]], book: NetworkBook
+) -> dict[int, list[RowRun]]:
+    """Make the runs of each subject disjoint, those of the networks around it included where it has none of its own."""
+    count = len(book.numbers)
+    around = {number: book.above(one) for one, number in book.numbers.items()}
+    settled = {}
+    for key, runs in held.items():
+        place, number = divmod(key, count)
+        outer = [held[place * count + n] for n in around[number] if place * count + n in held]
+        runs.sort()
+        if outer or any(a.last >= b.first for a, b in pairwise(runs)):
+            settled[key] = _disjoint(line, [runs, *outer])
+        else:
+            settled[key] = runs
+    return settled
+
+
+def _disjoint(line: Timeline, ranked: list[list[RowRun]]) -> list[RowRun]:
+    """
+    Walk the snapshots one by one, the first list that has a run there deciding; two of its rows decide nothing (-1).
+    """
+    seen: dict[int, RowRun] = {}
+    for runs in reversed(ranked):
+        for k, rows in _observations(line, runs).items():
+            distinct = set(r.row for r in rows)
+            seen[k] = rows[0] if len(distinct) == 1 else RowRun(k, k, -1, rows[0].scope)
+    found: list[RowRun] = []
+    source: RowRun | None = None
+    for k in sorted(seen):
+        run = seen[k]
+        if run is source and run.row >= 0:
+            found[-1] = found[-1]._replace(last=k)
+        else:
+            found.append(RowRun(k, k, run.row, run.scope))
+        source = run
+    return found
+
+
+def _observations(line: Timeline, runs: list[RowRun]) -> dict[int, list[RowRun]]:
+    seen: dict[int, list[RowRun]] = defaultdict(list)
+    for run in runs:
+        k = run.first
+        while k <= run.last:
+            seen[k].append(run)
+            k = int(line.covered_from[run.scope, k + 1]) if k < run.last else run.last + 1
+    return seen

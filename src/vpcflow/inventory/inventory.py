@@ -1,0 +1,287 @@
+"""The inventory: who owned what, when; and in which VPC an address is."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from vpcflow.addresses import parse_addresses
+from vpcflow.inventory.as_of import Interfaces, distinct_numbers, look_up, run_table
+from vpcflow.inventory.cidrs import vpc_cidrs
+from vpcflow.inventory.history import History, history
+from vpcflow.inventory.holdings import (
+    Holdings,
+    RowRun,
+    holdings,
+    networks_of,
+    own_addresses,
+    public_networks_of,
+)
+from vpcflow.inventory.table import EniVersion, interface_table
+from vpcflow.inventory.timeline import runs_of, timeline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from vpcflow.addresses import Addresses
+    from vpcflow.inventory.cidrs import VpcCidrs
+    from vpcflow.inventory.holdings import OwnAddresses
+    from vpcflow.inventory.model import Eni, FlowLog, Scope, Snapshot
+    from vpcflow.inventory.networks import Network
+
+Int32s = npt.NDArray[np.int32]
+Int64s = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+
+class Inventory:
+    """
+    Snapshots of one or many times, made ready for lookups; immutable.
+
+    Columns given to the lookups are dictionary arrays (``dictionary<int32, string>``) with distinct values, a null being a null index;
+    ``start_s`` and ``end_s`` are Unix seconds, ``NO_TIME`` where null. ``parsed`` are the numbers of the values of the address
+    dictionary, where the caller has them already.
+    """
+
+    def __init__(self, snapshots: Iterable[Snapshot]) -> None:
+        self.snapshots = tuple(sorted(snapshots, key=lambda s: (s.captured_at, s.origin)))
+        asked = [s for s in self.snapshots if "interfaces" in s.kinds]
+        seen = [_versions(s) for s in asked]
+        self._line = timeline(asked, "interfaces", (scope for of in seen for _, scope, _ in of))
+        runs = runs_of(self._line, seen)
+        rows = {version: None for of_one in runs.values() for version in (r.value for r in of_one)}
+        row_of = {version: row for row, version in enumerate(rows)}
+        self.versions: tuple[EniVersion, ...] = tuple(rows)
+        """The versions behind the rows of `interfaces`, as objects."""
+        self.interfaces = interface_table(self.versions)
+        """The versions of all ENIs as columns: what the rows of `Interfaces` index."""
+        self._enis: tuple[Eni, ...] = tuple(version.eni for version in self.versions)
+        self._subject_of = {interface_id: subject for subject, interface_id in enumerate(runs)}
+        self._row_runs = [
+            [RowRun(r.first, r.last, row_of[r.value], r.scope) for r in of_one]
+            for of_one in runs.values()
+        ]
+        self._runs = run_table(
+            [
+                (subject, r.first, r.last, r.row, r.scope)
+                for subject, of_one in enumerate(self._row_runs)
+                for r in of_one
+            ],
+            len(asked),
+        )
+
+    # Lookups of interfaces
+
+    def interfaces_of(
+        self,
+        interface_ids: pa.DictionaryArray,
+        start_s: Int64s,
+        end_s: Int64s,
+        *,
+        max_age_s: int = 3600,
+        max_stale_s: int | None = None,
+    ) -> Interfaces:
+        """Find the version of each ENI in force then; see `as_of.look_up` for what the states mean."""
+        subjects = _spread(interface_ids, self._subject_of)
+        return look_up(
+            self._line, self._runs, subjects, start_s, end_s,
+            max_age_s=max_age_s, max_stale_s=max_stale_s,
+        )  # fmt: skip
+
+    def interfaces_at(
+        self,
+        vpc_ids: pa.DictionaryArray,
+        addresses: pa.DictionaryArray,
+        start_s: Int64s,
+        end_s: Int64s,
+        *,
+        max_age_s: int = 3600,
+        max_stale_s: int | None = None,
+        parsed: Addresses | None = None,
+    ) -> Interfaces:
+        """
+        Find the ENI version that had the address in that VPC then, as one of its addresses or in a delegated prefix.
+
+        Public addresses count as addresses in the VPC of their ENI. Where two ENIs had the address at once, the answer is
+        ``unknown``.
+        """
+        return self._holders(
+            self._in_vpcs, _spread(vpc_ids, self._in_vpcs.places), addresses, start_s, end_s,
+            max_age_s, max_stale_s, parsed,
+        )  # fmt: skip
+
+    def interfaces_by_public(
+        self,
+        addresses: pa.DictionaryArray,
+        start_s: Int64s,
+        end_s: Int64s,
+        *,
+        max_age_s: int = 3600,
+        max_stale_s: int | None = None,
+        parsed: Addresses | None = None,
+    ) -> Interfaces:
+        """
+        Find the ENI version that had the address then, in whatever VPC: public IPv4 addresses and IPv6 addresses.
+
+        IPv6 addresses of fc00::/7 may be in two VPCs at once, and are not found so.
+        """
+        places = np.zeros(len(addresses), np.int32)
+        return self._holders(
+            self._public, places, addresses, start_s, end_s, max_age_s, max_stale_s, parsed
+        )
+
+    def owns(
+        self, rows: Int32s, addresses: pa.DictionaryArray, *, parsed: Addresses | None = None
+    ) -> Bools:
+        """Tell for each row whether the address is one of that ENI version's; false where row or address is unknown."""
+        own = self._own
+        levels = own.book.containing(_numbers(addresses, parsed))
+        index = _indices(addresses)
+        maybe = np.flatnonzero((rows >= 0) & _any_level(levels)[index])
+        width = len(addresses.dictionary)
+        pairs, code = distinct_numbers(rows[maybe].astype(np.int64) * width + index[maybe])
+        held = np.zeros(len(rows), np.bool_)
+        if len(maybe):
+            of_pair, address = np.divmod(pairs, width)
+            held[maybe] = own.hold(of_pair, [level[address] for level in levels])[code]
+        return held
+
+    # CIDR questions
+
+    def in_vpc(
+        self,
+        vpc_ids: pa.DictionaryArray,
+        addresses: pa.DictionaryArray,
+        *,
+        parsed: Addresses | None = None,
+    ) -> Bools:
+        """Tell for each row whether the address is in that VPC's CIDR blocks (IPv4 and IPv6); false where unknown."""
+        numbers = _numbers(addresses, parsed)
+        index, vpc = _indices(addresses), _indices(vpc_ids)
+        found = np.zeros(len(addresses), np.bool_)
+        for code, vpc_id in enumerate(vpc_ids.dictionary.to_pylist()):
+            if vpc_id in self._cidrs.by_vpc:
+                held = np.append(self._cidrs.holding(vpc_id, numbers), False)
+                found |= (vpc == code) & held[index]
+        return found
+
+    def known_vpcs(
+        self, values: pa.Array, *, parsed: Addresses | None = None
+    ) -> list[tuple[str, ...]]:
+        """Give for each of the distinct addresses the known VPCs whose CIDR blocks hold it, sorted."""
+        return self._cidrs.vpcs_of(parse_addresses(values) if parsed is None else parsed)
+
+    # What there is
+
+    @property
+    def vpc_ids(self) -> tuple[str, ...]:
+        """All VPCs with known CIDR blocks, sorted."""
+        return tuple(sorted(self._cidrs.by_vpc))
+
+    @property
+    def scopes(self) -> tuple[Scope, ...]:
+        """The accounts and regions of the snapshots, sorted."""
+        found = {scope for snapshot in self.snapshots for scope in snapshot.scopes}
+        return tuple(sorted(found, key=lambda s: (s[0] or "", s[1] or "")))
+
+    @cached_property
+    def flow_logs(self) -> tuple[FlowLog, ...]:
+        """Every flow log of any snapshot, as the latest that has it shows it, sorted by id."""
+        latest = {f.flow_log_id: f for snapshot in self.snapshots for f in snapshot.flow_logs}
+        return tuple(latest[i] for i in sorted(latest))
+
+    @cached_property
+    def history(self) -> History:
+        """The validity intervals of every object."""
+        return history(self.snapshots)
+
+    @property
+    def capture_times(self) -> tuple[int, ...]:
+        """When the snapshots were taken, Unix seconds, ascending."""
+        return tuple(s.captured_at for s in self.snapshots)
+
+    @cached_property
+    def _cidrs(self) -> VpcCidrs:
+        return vpc_cidrs(self.snapshots)
+
+    @cached_property
+    def _in_vpcs(self) -> Holdings:
+        return self._holdings(lambda eni: eni.vpc_id, networks_of)
+
+    @cached_property
+    def _public(self) -> Holdings:
+        return self._holdings(lambda _: "", public_networks_of)
+
+    @cached_property
+    def _own(self) -> OwnAddresses:
+        return own_addresses(self._enis, self._in_vpcs.book)
+
+    def _holdings(
+        self, place_of: Callable[[Eni], str | None], networks: Callable[[Eni], list[Network]]
+    ) -> Holdings:
+        runs = (run for of_one in self._row_runs for run in of_one)
+        return holdings(self._line, runs, self._enis, place_of, networks)
+
+    def _holders(
+        self,
+        held: Holdings,
+        places: Int32s,
+        addresses: pa.DictionaryArray,
+        start_s: Int64s,
+        end_s: Int64s,
+        max_age_s: int,
+        max_stale_s: int | None,
+        parsed: Addresses | None,
+    ) -> Interfaces:
+        levels = held.book.containing(_numbers(addresses, parsed))
+        index = _indices(addresses)
+        subjects = np.full(len(addresses), -1, np.int32)
+        maybe = np.flatnonzero((places >= 0) & _any_level(levels)[index])
+        width = len(addresses.dictionary)
+        pairs, code = distinct_numbers(places[maybe].astype(np.int64) * width + index[maybe])
+        if len(maybe):
+            place, address = np.divmod(pairs, width)
+            found = held.subjects(place.astype(np.int32), [level[address] for level in levels])
+            subjects[maybe] = found[code]
+        return look_up(
+            self._line, held.runs, subjects, start_s, end_s,
+            max_age_s=max_age_s, max_stale_s=max_stale_s,
+        )  # fmt: skip
+
+
+def _versions(snapshot: Snapshot) -> list[tuple[str, Scope, EniVersion]]:
+    names = {i.instance_id: i.name for i in snapshot.instances}
+    return [
+        (e.interface_id, e.scope, EniVersion(e, names.get(e.instance_id or "")))
+        for e in snapshot.interfaces
+    ]
+
+
+def _numbers(addresses: pa.DictionaryArray, parsed: Addresses | None) -> Addresses:
+    return parse_addresses(addresses.dictionary) if parsed is None else parsed
+
+
+def _indices(column: pa.DictionaryArray) -> npt.NDArray[np.int32]:
+    """Give the dictionary index of each row, -1 where null."""
+    indices = column.indices
+    if indices.null_count:
+        indices = indices.fill_null(-1)
+    return np.asarray(indices.to_numpy())
+
+
+def _spread(column: pa.DictionaryArray, codes: dict[str, int]) -> Int32s:
+    """Look every distinct value up and give each row its code; -1 where null or not found."""
+    found = [codes.get(value, -1) for value in column.dictionary.to_pylist()]
+    return np.array([*found, -1], np.int32)[_indices(column)]
+
+
+def _any_level(levels: list[Int32s]) -> Bools:
+    """Tell which addresses are in any network; false at the end, which is where index -1 looks."""
+    found = np.zeros(len(levels[0]) + 1, np.bool_)
+    for level in levels:
+        found[:-1] |= level >= 0
+    return found

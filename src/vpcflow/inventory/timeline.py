@@ -1,0 +1,84 @@
+"""
+From a series of snapshots to runs: how long each version of an object was seen without a break.
+
+A run goes from the first to the last snapshot that showed the same version. Between them lies no snapshot that should
+have shown it (it covers the object's account and region, and has objects of its kind) and did not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from vpcflow.inventory.model import Scope, Snapshot
+
+V = TypeVar("V")
+
+
+class Run(NamedTuple, Generic[V]):
+    """A version, and the indices of the first and last snapshot of a `Timeline` in which it was seen unbroken."""
+
+    value: V
+    scope: int
+    first: int
+    last: int
+
+
+class Timeline(NamedTuple):
+    """
+    The snapshots of one kind of object, by capture time, and which of them covers what.
+
+    ``times`` is Unix seconds, ascending. ``covered_until[scope, i]`` is the last snapshot up to *i* that covers the
+    scope, -1 if none; ``covered_from[scope, i]`` the first from *i* on, ``len(times)`` if none.
+    """
+
+    times: npt.NDArray[np.int64]
+    scopes: dict[Scope, int]
+    covered_until: npt.NDArray[np.int32]
+    covered_from: npt.NDArray[np.int32]
+
+
+def timeline(snapshots: Sequence[Snapshot], kind: str, scopes: Iterable[Scope]) -> Timeline:
+    """Lay out the snapshots, all of which have captured ``kind``, for objects of these scopes."""
+    count = len(snapshots)
+    codes = {scope: code for code, scope in enumerate(dict.fromkeys(scopes))}
+    covers = np.zeros((len(codes), count), np.bool_)
+    for scope, code in codes.items():
+        covers[code] = [snapshot.covers(kind, scope) for snapshot in snapshots]
+    index = np.arange(count, dtype=np.int32)
+    until = np.maximum.accumulate(np.where(covers, index, -1), axis=1)
+    backwards = np.where(covers, index, count)[:, ::-1]
+    since = np.minimum.accumulate(backwards, axis=1)[:, ::-1]
+    times = np.array([snapshot.captured_at for snapshot in snapshots], np.int64)
+    return Timeline(times, codes, until.astype(np.int32), since.astype(np.int32))
+
+
+def runs_of(
+    line: Timeline, seen: Sequence[Iterable[tuple[str, Scope, V]]]
+) -> dict[str, list[Run[V]]]:
+    """
+    Find the runs of every object, by its id.
+
+    ``seen`` has for each snapshot of the timeline the (id, scope, version) of its objects; an id is there once.
+    """
+    found: dict[str, list[Run[V]]] = {}
+    for k, objects in enumerate(seen):
+        # The covering snapshot before this one, for each scope: a run that ends there goes on.
+        before = line.covered_until[:, k - 1].tolist() if k else [-1] * len(line.scopes)
+        for key, scope, value in objects:
+            runs = found.get(key)
+            code = line.scopes[scope]
+            if runs is None:
+                found[key] = [Run(value, code, k, k)]
+                continue
+            last = runs[-1]
+            if last.last == before[code] and (last.value is value or last.value == value):
+                runs[-1] = Run(value, code, last.first, k)
+            else:
+                runs.append(Run(value, code, k, k))
+    return found
