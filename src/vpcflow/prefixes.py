@@ -36,7 +36,7 @@ class PrefixTable(NamedTuple):
         found[ipv4] = self.ipv4_values[at]
         ipv6 = np.flatnonzero(addresses.valid & ~addresses.is_ipv4)
         if len(ipv6):
-            keys = _big_endian(addresses.high[ipv6], addresses.low[ipv6])
+            keys = ipv6_keys(addresses.high[ipv6], addresses.low[ipv6])
             found[ipv6] = self.ipv6_values[
                 np.searchsorted(self.ipv6_starts, keys, side="right") - 1
             ]
@@ -50,18 +50,19 @@ def prefix_table(blocks: Iterable[tuple[str, int]]) -> PrefixTable:
     Raises ValueError where a block is none, or has host bits set.
     """
     values = {ipaddress.ip_network(cidr): value for cidr, value in blocks}
-    ipv4_starts, ipv4_values = _flatten(
-        [(n, v) for n, v in values.items() if n.version == 4]
-    )
-    ipv6_starts, ipv6_values = _flatten(
-        [(n, v) for n, v in values.items() if n.version == 6]
-    )
+    ipv4_starts, ipv4_values = _flatten([(n, v) for n, v in values.items() if n.version == 4])
+    ipv6_starts, ipv6_values = _flatten([(n, v) for n, v in values.items() if n.version == 6])
     return PrefixTable(
         np.array(ipv4_starts, np.uint64),
         np.array(ipv4_values, np.int32),
         np.array([start.to_bytes(16) for start in ipv6_starts], "S16"),
         np.array(ipv6_values, np.int32),
     )
+
+
+def ipv6_keys(high: npt.NDArray[np.uint64], low: npt.NDArray[np.uint64]) -> npt.NDArray[np.bytes_]:
+    """Join the halves of 128-bit numbers to 16 bytes each, which sort and compare as the numbers do."""
+    return np.stack([high, low], axis=1).astype(">u8").view("S16").ravel()
 
 
 def _flatten(blocks: list[tuple[_Network, int]]) -> tuple[list[int], list[int]]:
@@ -82,9 +83,7 @@ def _flatten(blocks: list[tuple[_Network, int]]) -> tuple[list[int], list[int]]:
             begin(end + 1, open_blocks[-1][1] if open_blocks else -1)
 
     top = 0
-    for network, value in sorted(
-        blocks, key=lambda b: (int(b[0].network_address), b[0].prefixlen)
-    ):
+    for network, value in sorted(blocks, key=lambda b: (int(b[0].network_address), b[0].prefixlen)):
         first, top = int(network.network_address), (1 << network.max_prefixlen)
         close_before(first)
         begin(first, value)
@@ -94,9 +93,3 @@ def _flatten(blocks: list[tuple[_Network, int]]) -> tuple[list[int], list[int]]:
         starts.pop()
         values.pop()
     return starts, values
-
-
-def _big_endian(
-    high: npt.NDArray[np.uint64], low: npt.NDArray[np.uint64]
-) -> npt.NDArray[np.bytes_]:
-    return np.stack([high, low], axis=1).astype(">u8").view("S16").ravel()

@@ -1,0 +1,163 @@
+"""
+MMDB files: the search tree walked for many addresses at once.
+
+The format: https://maxmind.github.io/MaxMind-DB/. ``maxminddb`` reads the metadata and decodes the data; the walk is
+numpy on the mapped file, a level of the tree for all addresses in one step.
+"""
+
+from __future__ import annotations
+
+import mmap
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from vpcflow.errors import ReferenceDataError
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
+    from pathlib import Path
+
+    from maxminddb import Reader
+    from maxminddb.reader import Metadata
+
+    from vpcflow.addresses import Addresses
+
+_Nodes = npt.NDArray[np.int64]
+
+# Levels of the tree that are walked once for all prefixes: 65,536 start nodes save each address half of its way.
+_START_BITS = 16
+_DATA_SEPARATOR_BYTES = 16
+# From the left record of a node to the right one, such that both are within 4 bytes from there.
+_RIGHT_OFFSETS = {24: 2, 28: 3, 32: 4}
+
+
+class Mmdb:
+    """
+    An open MMDB file.
+
+    Raises ReferenceDataError where it is none, cannot be read, or turns out to be corrupt on a lookup.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._reader = _open(path)
+        self.metadata: Metadata = self._reader.metadata()
+        self._node_count = self.metadata.node_count
+        self._record_bits = self.metadata.record_size
+        self._tree = self._map_tree()
+
+    def records(self, addresses: Addresses) -> _Nodes:
+        """
+        Give the number of the data record of each address, to be told from others by; 0 where it has none.
+
+        IPv6 addresses have none in a database of IPv4 addresses.
+        """
+        found = np.full(len(addresses.valid), self._node_count, np.int64)
+        ipv4 = np.flatnonzero(addresses.is_ipv4)
+        if len(ipv4):
+            found[ipv4] = self._walk_ipv4(addresses.low[ipv4])
+        ipv6 = np.flatnonzero(addresses.valid & ~addresses.is_ipv4)
+        if len(ipv6) and self.metadata.ip_version == 6:
+            found[ipv6] = self._walk_ipv6(addresses.high[ipv6], addresses.low[ipv6])
+        if (found < self._node_count).any():
+            raise self._corrupt("its search tree is deeper than an address is long")
+        return np.where(found == self._node_count, 0, found)
+
+    def decode(self, address: IPv4Address | IPv6Address) -> object:
+        """Read the data record of an address."""
+        import maxminddb
+
+        try:
+            return self._reader.get(address)
+        except (maxminddb.InvalidDatabaseError, ValueError) as error:
+            raise self._corrupt(str(error)) from error
+
+    def _walk_ipv4(self, numbers: npt.NDArray[np.uint64]) -> _Nodes:
+        nodes = self._ipv4_starts[numbers >> np.uint64(32 - _START_BITS)]
+        return self._walk(nodes, numbers, 32 - _START_BITS)
+
+    def _walk_ipv6(self, high: npt.NDArray[np.uint64], low: npt.NDArray[np.uint64]) -> _Nodes:
+        nodes = self._ipv6_starts[high >> np.uint64(64 - _START_BITS)]
+        return self._walk(self._walk(nodes, high, 64 - _START_BITS), low, 64)
+
+    def _walk(self, nodes: _Nodes, numbers: npt.NDArray[np.uint64], bits: int) -> _Nodes:
+        """Go down from each node along the last bits of its number, until there is no node further down."""
+        found = nodes.copy()
+        at = np.flatnonzero(nodes < self._node_count)
+        nodes, numbers = nodes[at], numbers[at]
+        for shift in range(bits - 1, -1, -1):
+            if not len(at):
+                break
+            nodes = self._children(nodes, (numbers >> np.uint64(shift)) & np.uint64(1))
+            ended = nodes >= self._node_count
+            if ended.any():
+                found[at[ended]] = nodes[ended]
+                at, nodes, numbers = at[~ended], nodes[~ended], numbers[~ended]
+        found[at] = nodes
+        return found
+
+    def _children(self, nodes: _Nodes, bits: npt.NDArray[np.uint64]) -> _Nodes:
+        packed = self._tree[nodes, bits.astype(np.intp)].astype(np.int64)
+        if self._record_bits == 32:
+            return packed
+        if self._record_bits == 24:
+            return np.where(bits == 0, packed >> 8, packed & 0xFFFFFF)
+        left = packed >> 8 | (packed & 0xF0) << 20
+        return np.where(bits == 0, left, packed & 0xFFFFFFF)
+
+    @cached_property
+    def _ipv4_starts(self) -> _Nodes:
+        root = np.zeros(1, np.int64)
+        if self.metadata.ip_version == 6:
+            root = self._walk(root, np.zeros(1, np.uint64), 96)
+        return self._starts(root)
+
+    @cached_property
+    def _ipv6_starts(self) -> _Nodes:
+        return self._starts(np.zeros(1, np.int64))
+
+    def _starts(self, root: _Nodes) -> _Nodes:
+        prefixes = np.arange(1 << _START_BITS, dtype=np.uint64)
+        return self._walk(np.repeat(root, len(prefixes)), prefixes, _START_BITS)
+
+    def _map_tree(self) -> npt.NDArray[np.uint32]:
+        """See the search tree as an array of nodes by side (left, right), the 4 bytes each record is in."""
+        node_bytes = self._record_bits // 4
+        with self.path.open("rb") as file:
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        if self._node_count * node_bytes + _DATA_SEPARATOR_BYTES > len(data):
+            raise self._corrupt("it ends within its search tree")
+        return np.ndarray(
+            (self._node_count, 2),
+            np.dtype(">u4"),
+            data,
+            strides=(node_bytes, _RIGHT_OFFSETS[self._record_bits]),
+        )
+
+    def _corrupt(self, why: str) -> ReferenceDataError:
+        return ReferenceDataError(
+            f"the geolocation database {str(self.path)!r} is corrupt: {why}; get the file again"
+        )
+
+
+def _open(path: Path) -> Reader:
+    # Imported at first use: flows without geography need not wait for it.
+    import maxminddb
+
+    try:
+        return maxminddb.open_database(path)
+    except FileNotFoundError as error:
+        raise ReferenceDataError(
+            f"no geolocation database at {str(path)!r}: check the path, or run `vpcflow geo fetch`"
+        ) from error
+    except OSError as error:
+        raise ReferenceDataError(
+            f"cannot read the geolocation database {str(path)!r}: {error.strerror or error}"
+        ) from error
+    except (maxminddb.InvalidDatabaseError, ValueError, TypeError) as error:
+        raise ReferenceDataError(
+            f"{str(path)!r} is no MMDB file, or a damaged one: give the unpacked .mmdb itself, or get it again"
+        ) from error
