@@ -67,6 +67,8 @@ def column_parts(around: Member, column: pa.Array) -> list[Part]:
     Raises ``FormatError`` for other types.
     """
     kind = column.type
+    if column.null_count == len(column):
+        return constant_parts(around.null, len(column))
     if pa.types.is_dictionary(kind) or _is_text(kind):
         return text_parts(around, column)
     if pa.types.is_integer(kind):
@@ -75,8 +77,6 @@ def column_parts(around: Member, column: pa.Array) -> list[Part]:
         return float_parts(around, column)
     if pa.types.is_list(kind):
         return list_parts(around, column)
-    if pa.types.is_null(kind):
-        return constant_parts(around.null, len(column))
     raise FormatError(f"column {around.before.strip(',:')} is {kind}, which has no JSON form here")
 
 
@@ -92,7 +92,9 @@ def text_parts(around: Member, column: pa.Array) -> list[Part]:
     values, codes = _used(column.dictionary, _indices(column))
     if 2 * len(values) > len(codes):
         return _unshared_text_parts(around, values, codes)
-    return [_part(Member(around.before + '"', '"' + around.after, around.null), escaped(values), codes)]
+    return [
+        _part(Member(around.before + '"', '"' + around.after, around.null), escaped(values), codes)
+    ]
 
 
 def integer_parts(around: Member, column: pa.Array) -> list[Part]:
@@ -101,19 +103,13 @@ def integer_parts(around: Member, column: pa.Array) -> list[Part]:
 
     Hashing the values instead costs three times as much where most are distinct, as byte counts and ports are.
     """
-    valid = None if column.null_count == 0 else _valid(column)
-    numbers = column.cast(pa.int64()) if valid is None else column.cast(pa.int64()).fill_null(0)
-    values = numbers.to_numpy()
-    if len(values) == 0:
-        return []
-    lowest, highest = int(values.min()), int(values.max())
-    if highest - lowest < _table_limit(len(values)):
-        codes = (values - lowest).astype(np.int32)
-        texts = pa.array(np.arange(lowest, highest + 1)).cast(pa.string())
-        return [_part(around, texts, _with_nulls(codes, valid))]
+    bounds = pc.min_max(column)
+    lowest, highest = bounds["min"].as_py(), bounds["max"].as_py()
+    if highest - lowest < _table_limit(len(column)):
+        return [_ranged_integers(around, column, lowest, highest)]
     if lowest < 0 or around.after:
         return [_distinct_integers(around, column)]
-    return _grouped_integers(around, values, highest, valid)
+    return _grouped_integers(around, column, highest)
 
 
 def float_parts(around: Member, column: pa.Array) -> list[Part]:
@@ -135,15 +131,15 @@ def list_parts(around: Member, column: pa.Array) -> list[Part]:
     else:
         texts, numbers = _element_texts(elements)
         brackets = "[", "]"
-    lengths = np.asarray(pc.fill_null(pc.list_value_length(column), 0)).astype(np.int64)
-    codes, rows = _distinct_lists(lengths, numbers)
-    starts = np.cumsum(lengths) - lengths
-    taken = np.repeat(starts[rows] - _starts(lengths[rows]), lengths[rows])
-    chosen = texts.take(pa.array(numbers[taken + np.arange(len(taken))]))
-    bounds = pa.array(np.append(0, np.cumsum(lengths[rows])).astype(np.int32))
-    joined = pc.binary_join(pa.ListArray.from_arrays(bounds, chosen), ",")
+    lengths = pc.list_value_length(column)
+    if column.null_count:
+        lengths = lengths.fill_null(0)
+    ends = np.append(np.int32(0), np.cumsum(lengths.to_numpy(), dtype=np.int32))
+    lists, codes = _distinct_lists(pa.ListArray.from_arrays(pa.array(ends), pa.array(numbers)))
+    spelled = pa.ListArray.from_arrays(lists.offsets, texts.take(lists.values))
     inside = Member(around.before + brackets[0], brackets[1] + around.after, around.null)
-    return [_part(inside, joined, _with_nulls(codes, _valid(column) if column.null_count else None))]
+    valid = _valid(column) if column.null_count else None
+    return [_part(inside, pc.binary_join(spelled, ","), _with_nulls(codes, valid))]
 
 
 def escaped(texts: pa.Array) -> pa.Array:
@@ -204,16 +200,22 @@ def _used(values: pa.Array, codes: Codes) -> tuple[pa.Array, Codes]:
 def _part(around: Member, texts: pa.Array, codes: Codes) -> Part:
     """Put the text around each value; code -1, null, becomes piece 0 where there is any."""
     texts = texts.cast(pa.string())
-    pieces = pc.binary_join_element_wise(around.before, texts, around.after, "") if len(texts) else texts
+    pieces = (
+        pc.binary_join_element_wise(around.before, texts, around.after, "") if len(texts) else texts
+    )
     if len(codes) == 0 or codes.min() >= 0:
         return Part(pieces, codes)
-    return Part(pa.concat_arrays([pa.array([around.null]), pieces]), codes + 1, nullable=not around.null)
+    return Part(
+        pa.concat_arrays([pa.array([around.null]), pieces]), codes + 1, nullable=not around.null
+    )
 
 
 def _unshared_text_parts(around: Member, values: pa.Array, codes: Codes) -> list[Part]:
     """Write quotes and value apart: where hardly a value repeats, making a piece of each would cost more."""
     missing = codes < 0
-    before = _part(Member(around.before + '"', null=around.null), pa.array([""]), -missing.astype(np.int32))
+    before = _part(
+        Member(around.before + '"', null=around.null), pa.array([""]), -missing.astype(np.int32)
+    )
     after = _part(Member('"' + around.after), pa.array([""]), -missing.astype(np.int32))
     pieces = pa.concat_arrays([_NO_TEXT, escaped(values).cast(pa.string())])
     return [
@@ -223,26 +225,39 @@ def _unshared_text_parts(around: Member, values: pa.Array, codes: Codes) -> list
     ]
 
 
+def _ranged_integers(around: Member, column: pa.Array, lowest: int, highest: int) -> Part:
+    """Write numbers by a table of their range; null is the number before the lowest."""
+    values = column.cast(pa.int64())
+    if values.null_count:
+        values = values.fill_null(lowest - 1)
+    codes = np.subtract(values.to_numpy(), lowest, dtype=np.int32, casting="unsafe")
+    texts = pa.array(np.arange(lowest, highest + 1)).cast(pa.string())
+    return _part(around, texts, codes)
+
+
 def _distinct_integers(around: Member, column: pa.Array) -> Part:
     distinct = column.dictionary_encode()
     return _part(around, distinct.dictionary.cast(pa.string()), _indices(distinct))
 
 
-def _grouped_integers(
-    around: Member, values: npt.NDArray[np.int64], highest: int, valid: npt.NDArray[np.bool_] | None
-) -> list[Part]:
+def _grouped_integers(around: Member, column: pa.Array, highest: int) -> list[Part]:
     """Write numbers in two parts: what precedes the last four digits (nothing for 0), and these."""
     # Dividing 32-bit numbers is three times as fast.
-    narrow = values.astype(np.uint32) if highest < 1 << 32 else values
-    heads = narrow // narrow.dtype.type(_GROUP)
-    tails = (narrow - heads * narrow.dtype.type(_GROUP)).astype(np.int32)
-    tails += np.where(heads > 0, np.int32(1), np.int32(_GROUP + 1))
-    if valid is not None:
+    kind = np.dtype(np.uint32 if highest < 1 << 32 else np.int64)
+    filled = column.fill_null(0) if column.null_count else column
+    values = filled.to_numpy().astype(kind)
+    heads = values // kind.type(_GROUP)
+    tails = np.subtract(values, heads * kind.type(_GROUP), dtype=np.int32, casting="unsafe")
+    tails += 1
+    tails += (heads == 0) * np.int32(_GROUP)
+    valid = None
+    if column.null_count:
+        valid = _valid(column)
         tails *= valid
-    lowest_head, highest_head = int(heads.min()), int(heads.max())
-    if highest_head - lowest_head < _table_limit(len(values)):
-        texts = pa.array(np.arange(lowest_head, highest_head + 1)).cast(pa.string())
-        codes = (heads - narrow.dtype.type(lowest_head)).astype(np.int32)
+    most = int(heads.max())
+    if most < _table_limit(len(values)):
+        texts = pa.array(np.arange(most + 1)).cast(pa.string())
+        codes = heads.astype(np.int32)
     else:
         distinct = pa.array(heads).dictionary_encode()
         texts, codes = distinct.dictionary.cast(pa.string()), _indices(distinct)
@@ -278,44 +293,33 @@ def _null_last(texts: pa.Array, codes: Codes) -> tuple[pa.Array, Codes]:
     return texts, np.where(codes < 0, np.int32(len(texts) - 1), codes)
 
 
-def _distinct_lists(
-    lengths: npt.NDArray[np.int64], numbers: Codes
-) -> tuple[Codes, npt.NDArray[np.int64]]:
+def _distinct_lists(lists: pa.ListArray) -> tuple[pa.ListArray, Codes]:
     """
-    Number the distinct ones of lists of whole numbers, laid end to end; also give a row of each.
+    Encode lists of whole numbers as a dictionary would, which Arrow has not for lists.
 
-    Lists are told apart by a 64-bit sum, then compared with the row chosen: a collision costs time, never exactness.
+    Lists are told apart by a 64-bit sum, then compared with the one chosen for it: where sums collide (the same elements
+    in another order do) all lists count as distinct, which costs time, never exactness.
     """
-    sums = _list_sums(lengths, numbers)
-    distinct = pa.array(sums).dictionary_encode()
-    codes = _indices(distinct)
-    rows = np.zeros(len(distinct.dictionary), np.int64)
+    encoded = pa.array(_list_sums(lists)).dictionary_encode()
+    codes = _indices(encoded)
+    rows = np.zeros(len(encoded.dictionary), np.int64)
     rows[codes] = np.arange(len(codes))
-    chosen = rows[codes]
-    starts = _starts(lengths)
-    if np.array_equal(lengths[chosen], lengths):
-        there = np.repeat(starts[chosen] - starts, lengths) + np.arange(len(numbers))
-        if np.array_equal(numbers[there], numbers):
-            return codes, rows
-    return np.arange(len(lengths), dtype=np.int32), np.arange(len(lengths))
+    distinct = lists.take(pa.array(rows))
+    if distinct.take(encoded.indices).equals(lists):
+        return distinct, codes
+    return lists, np.arange(len(lists), dtype=np.int32)
 
 
-def _list_sums(lengths: npt.NDArray[np.int64], numbers: Codes) -> npt.NDArray[np.int64]:
-    if len(numbers) == 0:
-        return lengths
-    random = np.random.default_rng(0)  # any fixed numbers do: see _distinct_lists
-    weights = random.integers(1 << 62, size=int(numbers.max()) + 1)
-    by_place = random.integers(1 << 62, size=int(lengths.max())) | 1
-    places = np.arange(len(numbers)) - np.repeat(_starts(lengths), lengths)
-    totals = np.append(0, np.cumsum(weights[numbers] * by_place[places]))
-    ends = np.cumsum(lengths)
-    sums: npt.NDArray[np.int64] = totals[ends] - totals[ends - lengths] + lengths
+def _list_sums(lists: pa.ListArray) -> npt.NDArray[np.int64]:
+    """Add a random weight per element, and the length."""
+    bounds, numbers = lists.offsets.to_numpy(), lists.values.to_numpy()
+    sums: npt.NDArray[np.int64] = np.diff(bounds).astype(np.int64)
+    if len(numbers):
+        weights = np.random.default_rng(0).integers(1 << 62, size=int(numbers.max()) + 1)
+        totals = np.zeros(len(numbers) + 1, np.int64)
+        np.cumsum(np.take(weights, numbers), out=totals[1:])
+        sums += np.diff(np.take(totals, bounds))
     return sums
-
-
-def _starts(lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    starts: npt.NDArray[np.int64] = np.cumsum(lengths) - lengths
-    return starts
 
 
 def _characters(texts: pa.Array) -> npt.NDArray[np.uint8]:

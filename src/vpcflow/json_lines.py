@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _ROWS = 8192  # of one buffer: some 3 MB of documents stay in the processor's cache, and their memory is used again
+_FEW = 1024  # making so many pieces anew costs less than a copy in each row
 _END = "}\n"
 _START = _END + "{"  # the end of the document before; the very first is cut off
 
@@ -32,38 +33,38 @@ def lines(parts: Sequence[Part], rows: int) -> Iterator[pa.Buffer]:
     """
     if rows == 0:
         return
-    ready = _opened(_folded(parts, rows // 16), rows)
+    ready = _opened(_folded(parts), rows)
     pieces, firsts = _one_dictionary(ready)
+    numbers = np.empty(min(rows, _ROWS) * len(ready) + 1, np.int32)
     for start in range(0, rows, _ROWS):
         stop = min(start + _ROWS, rows)
-        numbers = np.empty((stop - start) * len(ready) + 1, np.int32)
-        table = numbers[:-1].reshape(stop - start, len(ready))
+        last = (stop - start) * len(ready)
+        table = numbers[:last].reshape(stop - start, len(ready))
         for place, (part, first) in enumerate(zip(ready, firsts, strict=True)):
             np.add(part.codes[start:stop], np.int32(first), out=table[:, place])
-        numbers[-1] = len(pieces) - 1
-        yield _text_of(pc.take(pieces, pa.array(numbers), boundscheck=False))
+        numbers[last] = len(pieces) - 1
+        taken = pc.take(pieces, pa.array(numbers[: last + 1]), boundscheck=False)
+        yield _text_of(taken)
 
 
-def _folded(parts: Sequence[Part], limit: int) -> list[Part]:
-    """Make one part of neighbours that have few combinations: fewer numbers a row, fewer copies."""
+def _folded(parts: Sequence[Part]) -> list[Part]:
+    """Write what is the same in all rows together with its neighbour, if that has few pieces: one copy a row less."""
     folded: list[Part] = []
     for part in parts:
-        if folded and folded[-1].leads and part.leads:
-            if len(folded[-1].pieces) * len(part.pieces) <= limit:
-                folded[-1] = _product(folded[-1], part)
-                continue
-        folded.append(part)
+        before = folded[-1] if folded else None
+        if before is None or not (before.leads and part.leads):
+            folded.append(part)
+        elif len(part.pieces) == 1 and len(before.pieces) <= _FEW:
+            folded[-1] = Part(_joined(before.pieces, part.pieces[0]), before.codes)
+        elif len(before.pieces) == 1 and len(part.pieces) <= _FEW:
+            folded[-1] = Part(_joined(before.pieces[0], part.pieces), part.codes)
+        else:
+            folded.append(part)
     return folded
 
 
-def _product(left: Part, right: Part) -> Part:
-    count = np.int32(len(right.pieces))
-    of_left = np.repeat(np.arange(len(left.pieces)), len(right.pieces))
-    of_right = np.tile(np.arange(len(right.pieces)), len(left.pieces))
-    pieces = pc.binary_join_element_wise(
-        left.pieces.take(pa.array(of_left)), right.pieces.take(pa.array(of_right)), ""
-    )
-    return Part(pieces, left.codes * count + right.codes, nullable=left.nullable and right.nullable)
+def _joined(left: pa.Array | pa.Scalar, right: pa.Array | pa.Scalar) -> pa.Array:
+    return pc.binary_join_element_wise(left, right, "")
 
 
 def _opened(parts: list[Part], rows: int) -> list[Part]:

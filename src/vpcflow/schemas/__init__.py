@@ -1,0 +1,39 @@
+"""Flows to documents. A document schema is one module and one line of ``SCHEMAS``."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+from vpcflow.schemas import appender
+from vpcflow.schemas.appender import encode_appender
+from vpcflow.schemas.flat import encode_flat
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    import pyarrow as pa
+
+    Encode = Callable[[pa.RecordBatch], Iterator[pa.Buffer]]
+    """From flows to JSON lines in order; each buffer holds whole lines. Nothing else is promised about their size."""
+
+__all__ = ["SCHEMAS", "Schema", "encode_appender", "encode_flat"]
+
+
+class Schema(NamedTuple):
+    """A form of document: its name, how flows become it, and the columns it is made of (None: all there are)."""
+
+    name: str
+    encode: Encode
+    columns: tuple[str, ...] | None
+
+
+SCHEMAS: Mapping[str, Schema] = MappingProxyType(
+    {
+        schema.name: schema
+        for schema in (
+            Schema("flat", encode_flat, None),
+            Schema("appender", encode_appender, appender.COLUMNS),
+        )
+    }
+)

@@ -16,9 +16,7 @@ PROVENANCE = ("source_object", "source_line")
 """Columns that tell where a record was read; documents leave them out unless they are asked for."""
 
 
-def encode_flat(
-    flows: pa.RecordBatch, columns: Sequence[str] | None = None
-) -> Iterator[pa.Buffer]:
+def encode_flat(flows: pa.RecordBatch, columns: Sequence[str] | None = None) -> Iterator[pa.Buffer]:
     """
     Write each flow as a JSON object of its columns, one a line, in order; nulls are left out.
 
