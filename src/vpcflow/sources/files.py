@@ -1,0 +1,335 @@
+"""Local files, directories, globs and standard input: what they hold is known by content, never by name."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import io
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from vpcflow import careful, envelopes
+from vpcflow.decode import PARQUET, decode
+from vpcflow.errors import SourceError
+from vpcflow.lines import Lines
+from vpcflow.rejects import Reject, reject
+from vpcflow.sources import BLOCK_BYTES, Block, Fault, Input, Rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import BinaryIO
+
+STDIN = "-"
+
+_HEAD_BYTES = 64 * 1024
+_BATCH_ROWS = 64 * 1024
+_MESSAGE_COLUMNS = ("message", "@message")
+
+
+def find_inputs(paths: Sequence[str]) -> list[Input]:
+    """
+    Expand paths to inputs, sorted within each path: files, directories (recursively), globs, ``-`` for standard input.
+
+    No path means standard input. In directories, names that begin with ``.`` or ``_`` are passed over, as query engines
+    do. Raises ``SourceError`` naming all paths that do not exist or match nothing.
+    """
+    found, missing = [], []
+    for path in paths or [STDIN]:
+        inputs = _inputs_of(path)
+        if inputs is None:
+            missing.append(repr(path))
+        else:
+            found.extend(inputs)
+    if missing:
+        raise SourceError(f"no such file, directory or match: {', '.join(missing)}")
+    return found
+
+
+def read_input(
+    source: Input,
+    *,
+    block_bytes: int = BLOCK_BYTES,
+    on_bytes: Callable[[int], None] = lambda _: None,
+) -> Iterator[Block]:
+    """
+    Yield the blocks of one input; never raises for what is in it: the last item is a ``Fault`` where it is damaged.
+
+    ``on_bytes`` is told how many bytes were read, as they are. Memory is bounded by ``block_bytes``; a row group of a
+    Parquet file, and standard input that is Parquet, are held whole.
+    """
+    try:
+        with source.open() as stream:
+            head = stream.read(_HEAD_BYTES)
+            on_bytes(len(head))
+            if head.startswith(PARQUET):
+                yield from _read_parquet(source, stream, head, on_bytes)
+            else:
+                read = _counted(stream.read, on_bytes)
+                yield from _TextReader(source.name, block_bytes).blocks(decode(read, head))
+    except OSError as fault:
+        yield Fault(source.name, f"cannot be read ({fault.strerror or fault})", 0)
+
+
+def _inputs_of(path: str) -> list[Input] | None:
+    if path == STDIN:
+        return [Input(STDIN, None, lambda: io.BufferedReader(_Unclosed(sys.stdin.buffer)))]
+    here = Path(path)
+    if here.is_dir():
+        return [_file(file) for file in _files_below(here)]
+    if here.exists():
+        return [_file(here)]
+    matches = sorted(glob.glob(path, recursive=True))
+    return [one for match in matches for one in _inputs_of(match) or []] or None
+
+
+def _files_below(directory: Path) -> Iterator[Path]:
+    for entry in sorted(directory.iterdir()):
+        if entry.name.startswith((".", "_")):
+            continue
+        if entry.is_dir():
+            yield from _files_below(entry)
+        else:
+            yield entry
+
+
+def _file(path: Path) -> Input:
+    size = path.stat().st_size if path.is_file() else None
+    return Input(str(path), size, lambda: path.open("rb"))
+
+
+class _Unclosed(io.RawIOBase):
+    """Standard input that stays open when its reader is closed."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        data = self._stream.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _counted(
+    read: Callable[[int], bytes], on_bytes: Callable[[int], None]
+) -> Callable[[int], bytes]:
+    def counted(size: int) -> bytes:
+        data = read(size)
+        on_bytes(len(data))
+        return data
+
+    return counted
+
+
+class _TextReader:
+    """Cuts one text source into blocks of whole lines, and tells what kind of text it is by its beginning."""
+
+    def __init__(self, name: str, block_bytes: int) -> None:
+        self._name = name
+        self._block_bytes = block_bytes
+        self._lines_before = 0
+        self._rest = b""
+
+    def blocks(self, pieces: Iterator[bytes]) -> Iterator[Block]:
+        try:
+            first = next(pieces, b"")
+            while b"\n" not in first and (more := next(pieces, b"")) and len(first) < _HEAD_BYTES:
+                first += more
+            rest = _chain(first, pieces)
+            if first.lstrip()[:1] in (b"{", b"["):
+                yield from self._from_envelopes(rest)
+            elif (column := _message_column(first.partition(b"\n")[0])) is not None:
+                yield from self._from_csv(rest, column)
+            else:
+                yield from self._from_text(rest)
+        except SourceError as fault:
+            yield Fault(self._name, str(fault), int(bool(self._rest.strip())))
+
+    def _from_text(self, pieces: Iterator[bytes]) -> Iterator[Block]:
+        for data in self._whole_lines(pieces):
+            at = 0 if data.startswith(b"{") else data.find(b"\n{") + 1
+            if at or data.startswith(b"{"):
+                # Bare lines and envelopes in one source: from here on every line is looked at.
+                if at:
+                    yield self._lines(data[:at])
+                left, self._rest = data[at:] + self._rest, b""
+                yield from self._from_envelopes(_chain(left, pieces))
+                return
+            yield self._lines(data)
+
+    def _whole_lines(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """Join pieces to blocks that end with a line; the unfinished line waits in ``_rest``."""
+        held: list[bytes] = []
+        size = 0
+        try:
+            for piece in pieces:
+                held.append(piece)
+                size += len(piece)
+                if size < self._block_bytes:
+                    continue
+                data, self._rest = _cut(b"".join(held))
+                held, size = [self._rest], len(self._rest)
+                if data:
+                    yield data
+        except SourceError:
+            # A line that breaks off here may look whole and is not.
+            data, self._rest = _cut(b"".join(held))
+            if data:
+                yield data
+            raise
+        self._rest = b""
+        if data := b"".join(held):
+            yield data
+
+    def _lines(self, data: bytes) -> Lines:
+        count = data.count(b"\n") + (not data.endswith(b"\n"))
+        numbers = np.arange(self._lines_before + 1, self._lines_before + count + 1)
+        self._lines_before += count
+        return Lines(data, self._name, numbers)
+
+    def _from_csv(self, pieces: Iterator[bytes], column: int) -> Iterator[Block]:
+        header = True
+        for data in self._whole_lines(pieces):
+            lines = data.decode("utf-8", "surrogateescape").splitlines()
+            if header:
+                lines, header, self._lines_before = lines[1:], False, 1
+            messages = [_csv_value(line, column) for line in lines]
+            yield self._lines("".join(f"{m}\n" for m in messages).encode("utf-8", "surrogateescape"))
+
+    def _from_envelopes(self, pieces: Iterator[bytes]) -> Iterator[Block]:
+        batch = _Events(self._name, self._lines_before)
+        watched = self._watch(pieces)
+        try:
+            for event in envelopes.events(watched):
+                if batch.size_bytes >= self._block_bytes or batch.is_of_another_group(event):
+                    yield batch.lines()
+                    batch = _Events(self._name, batch.lines_before, batch.log_group)
+                batch.add(event)
+        except SourceError:
+            yield batch.lines()
+            raise
+        yield batch.lines()
+
+    def _watch(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            self._rest = piece[-1:].strip(b"}]\n ")
+            yield piece
+
+
+class _Events:
+    """Events gathered to one block of lines: all of one log group."""
+
+    def __init__(self, name: str, lines_before: int, log_group: str | None = None) -> None:
+        self.lines_before = lines_before
+        self.size_bytes = 0
+        self.log_group = log_group
+        self._name = name
+        self._first = lines_before + 1
+        self._messages: list[bytes] = []
+        self._ids: list[str | None] = []
+        self._rejects: list[Reject] = []
+        self._reject_numbers: set[int] = set()
+        self._controls = 0
+
+    def is_of_another_group(self, event: object) -> bool:
+        return (
+            isinstance(event, envelopes.Event)
+            and bool(self._messages)
+            and event.log_group != self.log_group
+        )
+
+    def add(self, event: envelopes.Event | envelopes.Broken | envelopes.Control) -> None:
+        if isinstance(event, envelopes.Control):
+            self._controls += 1
+            return
+        if isinstance(event, envelopes.Broken):
+            self.lines_before += 1
+            self._reject_numbers.add(self.lines_before)
+            self._rejects.append(
+                reject(self._name, self.lines_before, "bad_envelope", event.raw)
+            )
+            return
+        self.log_group = event.log_group
+        for i, line in enumerate(event.message.rstrip(b"\r\n").split(b"\n")):
+            self.lines_before += 1
+            self._messages.append(line)
+            # A second line in an event is another record: it must not have the first one's id.
+            self._ids.append(None if i else event.event_id)
+            self.size_bytes += len(line) + 1
+
+    def lines(self) -> Lines:
+        numbers = [
+            n
+            for n in range(self._first, self.lines_before + 1)
+            if n not in self._reject_numbers
+        ]
+        return Lines(
+            b"\n".join(self._messages) + b"\n" if self._messages else b"",
+            self._name,
+            np.array(numbers, np.int64),
+            self._ids if any(self._ids) else None,
+            self.log_group,
+            tuple(self._rejects),
+            self._controls,
+        )
+
+
+def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    if first:
+        yield first
+    yield from rest
+
+
+def _cut(data: bytes) -> tuple[bytes, bytes]:
+    """Cut after the last whole line; of a line that is too long to be one, keep enough to be rejected."""
+    end = data.rfind(b"\n") + 1
+    rest = data[end:]
+    if len(rest) > careful.MAX_LINE_BYTES:
+        rest = rest[: careful.MAX_LINE_BYTES + 1]
+    return data[:end], rest
+
+
+def _message_column(line: bytes) -> int | None:
+    """Give the place of the message in the header of a CSV export of CloudWatch's console, None for any other line."""
+    if b"message" not in line or b"," not in line:
+        return None
+    names = next(csv.reader([line.decode("utf-8", "replace").strip()]))
+    places = [i for i, name in enumerate(names) if name.strip().lower() in _MESSAGE_COLUMNS]
+    return places[0] if places else None
+
+
+def _csv_value(line: str, column: int) -> str:
+    """Give the message of one CSV line; a line that has none is handed on as it is, to be rejected as it is."""
+    try:
+        values = next(csv.reader([line]), [])
+    except csv.Error:
+        return line
+    return values[column].replace("\n", " ") if column < len(values) else line
+
+
+def _read_parquet(
+    source: Input, stream: BinaryIO, head: bytes, on_bytes: Callable[[int], None]
+) -> Iterator[Block]:
+    if not stream.seekable():
+        stream = io.BytesIO(head + stream.read())
+    done = total = 0
+    try:
+        file = pq.ParquetFile(stream)
+        total = file.metadata.num_rows
+        for batch in file.iter_batches(batch_size=_BATCH_ROWS):
+            yield Rows(batch, source.name, done + 1)
+            done += batch.num_rows
+            on_bytes((source.size_bytes or 0) * batch.num_rows // max(total, 1))
+    except (pa.ArrowException, OSError) as fault:
+        yield Fault(source.name, f"is no whole Parquet file ({_first_line(fault)})", total - done)
+
+
+def _first_line(fault: Exception) -> str:
+    return str(fault).splitlines()[0].strip() if str(fault) else type(fault).__name__
