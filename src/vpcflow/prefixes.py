@@ -32,14 +32,11 @@ class PrefixTable(NamedTuple):
         """Give the value of the longest block that holds each address; -1 where none does, or it is no address."""
         found = np.full(len(addresses.valid), -1, np.int32)
         ipv4 = np.flatnonzero(addresses.is_ipv4)
-        at = np.searchsorted(self.ipv4_starts, addresses.low[ipv4], side="right") - 1
-        found[ipv4] = self.ipv4_values[at]
+        found[ipv4] = _in_force(self.ipv4_starts, self.ipv4_values, addresses.low[ipv4])
         ipv6 = np.flatnonzero(addresses.valid & ~addresses.is_ipv4)
         if len(ipv6):
             keys = ipv6_keys(addresses.high[ipv6], addresses.low[ipv6])
-            found[ipv6] = self.ipv6_values[
-                np.searchsorted(self.ipv6_starts, keys, side="right") - 1
-            ]
+            found[ipv6] = _in_force(self.ipv6_starts, self.ipv6_values, keys)
         return found
 
 
@@ -57,6 +54,24 @@ def prefix_table(blocks: Iterable[tuple[str, int]]) -> PrefixTable:
         np.array(ipv4_values, np.int32),
         np.array([start.to_bytes(16) for start in ipv6_starts], "S16"),
         np.array(ipv6_values, np.int32),
+    )
+
+
+def overlay(upper: PrefixTable, lower: PrefixTable) -> PrefixTable:
+    """Give the table with the upper one's values, and the lower one's where the upper has none."""
+    ipv4_starts = np.union1d(upper.ipv4_starts, lower.ipv4_starts)
+    ipv6_starts = np.union1d(upper.ipv6_starts, lower.ipv6_starts)
+    return PrefixTable(
+        ipv4_starts,
+        _over(
+            _in_force(upper.ipv4_starts, upper.ipv4_values, ipv4_starts),
+            _in_force(lower.ipv4_starts, lower.ipv4_values, ipv4_starts),
+        ),
+        ipv6_starts,
+        _over(
+            _in_force(upper.ipv6_starts, upper.ipv6_values, ipv6_starts),
+            _in_force(lower.ipv6_starts, lower.ipv6_values, ipv6_starts),
+        ),
     )
 
 
@@ -93,3 +108,15 @@ def _flatten(blocks: list[tuple[_Network, int]]) -> tuple[list[int], list[int]]:
         starts.pop()
         values.pop()
     return starts, values
+
+
+def _in_force(
+    starts: npt.NDArray[np.uint64] | npt.NDArray[np.bytes_],
+    values: npt.NDArray[np.int32],
+    keys: npt.NDArray[np.uint64] | npt.NDArray[np.bytes_],
+) -> npt.NDArray[np.int32]:
+    return values[np.searchsorted(starts, keys, side="right") - 1]
+
+
+def _over(upper: npt.NDArray[np.int32], lower: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    return np.where(upper < 0, lower, upper)

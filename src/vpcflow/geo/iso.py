@@ -52,5 +52,7 @@ def _regions(country_code: str) -> Mapping[str, str | None]:
 
 
 def _fold(text: str) -> str:
+    if text.isascii():
+        return text.casefold().strip()
     decomposed = unicodedata.normalize("NFKD", text)
     return "".join(c for c in decomposed if not unicodedata.combining(c)).casefold().strip()

@@ -8,9 +8,13 @@ ip-location-db's. Records of autonomous systems are the same in both.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from vpcflow.geo import iso
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Place(NamedTuple):
@@ -41,59 +45,73 @@ def read_place(record: object) -> Place:
     if not isinstance(record, dict):
         return Place()
     is_nested = any(isinstance(record.get(key), dict | list) for key in _NESTED_KEYS)
-    place = _nested_place(record) if is_nested else _flat_place(record)
-    return _with_iso_names(place)._replace(
-        as_number=_as_number(record.get("autonomous_system_number")),
-        as_org=_text(record.get("autonomous_system_organization")),
-    )
+    return _nested_place(record) if is_nested else _flat_place(record)
 
 
 _NESTED_KEYS = ("country", "city", "subdivisions", "location", "continent", "registered_country")
+_NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
-def _nested_place(record: dict[str, object]) -> Place:
+def _nested_place(record: Mapping[str, object]) -> Place:
+    country, location = _mapping(record.get("country")), _mapping(record.get("location"))
     subdivisions = record.get("subdivisions")
-    region = subdivisions[0] if isinstance(subdivisions, list) and subdivisions else None
-    latitude, longitude = _degrees(
-        _inner(record, "location", "latitude"), _inner(record, "location", "longitude")
+    region = _mapping(subdivisions[0] if isinstance(subdivisions, list) and subdivisions else None)
+    return _place(
+        record,
+        country_code=country.get("iso_code"),
+        country_name=_mapping(country.get("names")).get("en"),
+        region_code=region.get("iso_code"),
+        region_name=_mapping(region.get("names")).get("en"),
+        city=_mapping(_mapping(record.get("city")).get("names")).get("en"),
+        latitude=location.get("latitude"),
+        longitude=location.get("longitude"),
     )
+
+
+def _flat_place(record: Mapping[str, object]) -> Place:
+    return _place(
+        record,
+        country_code=record.get("country_code"),
+        country_name=None,
+        region_code=None,
+        region_name=record.get("state1"),
+        city=record.get("city"),
+        latitude=record.get("latitude"),
+        longitude=record.get("longitude"),
+    )
+
+
+def _place(
+    record: Mapping[str, object],
+    *,
+    country_code: object,
+    country_name: object,
+    region_code: object,
+    region_name: object,
+    city: object,
+    latitude: object,
+    longitude: object,
+) -> Place:
+    country, region, code = _text(country_code), _text(region_name), _text(region_code)
+    name = _text(country_name)
+    if country and not name:
+        name = iso.country_name(country)
+    if country and region and not code:
+        code = iso.region_code(country, region)
     return Place(
-        country_code=_text(_inner(record, "country", "iso_code")),
-        country_name=_text(_inner(record, "country", "names", "en")),
-        region_code=_text(_inner(region, "iso_code")),
-        region_name=_text(_inner(region, "names", "en")),
-        city=_text(_inner(record, "city", "names", "en")),
-        latitude=latitude,
-        longitude=longitude,
+        country,
+        name,
+        code,
+        region,
+        _text(city),
+        *_degrees(latitude, longitude),
+        _as_number(record.get("autonomous_system_number")),
+        _text(record.get("autonomous_system_organization")),
     )
 
 
-def _flat_place(record: dict[str, object]) -> Place:
-    latitude, longitude = _degrees(record.get("latitude"), record.get("longitude"))
-    return Place(
-        country_code=_text(record.get("country_code")),
-        region_name=_text(record.get("state1")),
-        city=_text(record.get("city")),
-        latitude=latitude,
-        longitude=longitude,
-    )
-
-
-def _with_iso_names(place: Place) -> Place:
-    if place.country_code is None:
-        return place
-    name, code = place.country_name, place.region_code
-    if name is None:
-        name = iso.country_name(place.country_code)
-    if code is None and place.region_name is not None:
-        code = iso.region_code(place.country_code, place.region_name)
-    return place._replace(country_name=name, region_code=code)
-
-
-def _inner(record: object, *keys: str) -> object:
-    for key in keys:
-        record = record.get(key) if isinstance(record, dict) else None
-    return record
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, dict) else _NOTHING
 
 
 def _text(value: object) -> str | None:
