@@ -1,8 +1,8 @@
 """
 The inventory: network interfaces, security groups and the rest of a VPC, and who owned what, when.
 
-`load_inventory` reads what the AWS CLI printed, a snapshot of ours, or a directory of snapshots (a history); every lookup is
-one at the time of the flow, and says how good its answer is.
+`load_inventory` reads what the AWS CLI printed, a snapshot of ours, or a directory of snapshots (a history); every
+lookup is one at the time of the flow, and says how good its answer is.
 """
 
 from vpcflow.inventory.as_of import NO_TIME, Interfaces

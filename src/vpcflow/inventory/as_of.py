@@ -1,8 +1,8 @@
 """
 Lookups at a time: which version of a network interface was in force during a flow, and how sure that is.
 
-The states are those of ``codes.INVENTORY_STATES``. All rows of a batch are answered at once: rows that lie in the same way
-between the snapshots share one key with their interface, and only distinct keys are looked up.
+The states are those of ``codes.INVENTORY_STATES``. All rows of a batch are answered at once: rows that lie in the
+same way between the snapshots share one key with their interface, and only distinct keys are looked up.
 """
 
 from __future__ import annotations
@@ -94,11 +94,11 @@ def look_up(
     """
     Find for each row the version of its subject in force from ``start_s`` to ``end_s``; subject -1 is unknown.
 
-    ``exact``: the last snapshot at least 60 s before the start and the first at least 60 s after the end show the same
-    version, as does each between. Else the snapshot nearest to the flow that shows the subject is taken, of two equally
-    near the earlier: ``nearest`` up to ``max_age_s`` away, else ``stale``; ``unknown`` beyond ``max_stale_s``. Where a
-    time is ``NO_TIME``, a single snapshot still answers (``stale``, age 0), several do not. A start after the end counts as
-    the other way round.
+    ``exact``: the last snapshot at least 60 s before the start and the first at least 60 s after the end show the
+    same version, as does each between. Else the snapshot nearest to the flow that shows the subject is taken, of two
+    equally near the earlier: ``nearest`` up to ``max_age_s`` away, else ``stale``; ``unknown`` beyond
+    ``max_stale_s``. Where a time is ``NO_TIME``, a single snapshot still answers (``stale``, age 0), several do not.
+    A start after the end counts as the other way round.
     """
     count = len(subjects)
     if not len(runs.key):
@@ -113,7 +113,8 @@ def look_up(
     age_s = np.where(is_earlier, earlier_by, -later_by)
     is_exact = near.is_exact[code]
     distance = np.where(is_earlier, earlier_by, later_by)
-    state = np.where(is_exact, EXACT, np.where(distance <= max_age_s, NEAREST, STALE)).astype(np.int8)
+    state = np.where(distance <= max_age_s, np.int8(NEAREST), np.int8(STALE))
+    state[is_exact] = EXACT
     if max_stale_s is not None:
         rows = np.where(is_exact | (distance <= max_stale_s), rows, np.int32(-1))
     timeless = early == NO_TIME
@@ -179,7 +180,9 @@ def _neighbours(
         earlier_time=np.where(has_run, line.times[seen], _LONG_AGO),
         earlier_row=np.where(has_run, runs.row[run], -1).astype(np.int32),
         later_time=np.where(has_next, line.times[next_seen], _FAR_AHEAD),
-        later_row=np.where(has_next, runs.row[np.where(goes_on, run, following)], -1).astype(np.int32),
+        later_row=np.where(has_next, runs.row[np.where(goes_on, run, following)], -1).astype(
+            np.int32
+        ),
         is_exact=is_exact & (runs.row[run] >= 0),
     )
 

@@ -86,20 +86,19 @@ def _outermost(networks: Iterable[Network | None]) -> tuple[Network, ...]:
 
 
 def _within(block: Network, addresses: Addresses) -> Bools:
+    found: Bools = addresses.valid & (addresses.is_ipv4 == block.is_ipv4)
     if block.is_ipv4:
-        shift = np.uint64(32 - block.bits)
-        return addresses.is_ipv4 & (addresses.low >> shift == np.uint64(block.number) >> shift)
-    inside = addresses.valid & ~addresses.is_ipv4
+        found &= _same_leading(addresses.low, block.number, block.bits + 32)
+        return found
     high, low = divmod(block.number, 1 << 64)
-    if block.bits <= 64:
-        return inside & (_leading(addresses.high, block.bits) == _leading(np.uint64(high), block.bits))
-    bits = block.bits - 64
-    same_high = addresses.high == np.uint64(high)
-    return inside & same_high & (_leading(addresses.low, bits) == _leading(np.uint64(low), bits))
+    found &= _same_leading(addresses.high, high, min(block.bits, 64))
+    found &= _same_leading(addresses.low, low, max(block.bits - 64, 0))
+    return found
 
 
-def _leading(
-    halves: npt.NDArray[np.uint64] | np.uint64, bits: int
-) -> npt.NDArray[np.uint64] | np.uint64:
-    # A shift by all 64 bits is undefined: no leading bits are always the same.
-    return halves >> np.uint64(64 - bits) if bits else halves & np.uint64(0)
+def _same_leading(halves: npt.NDArray[np.uint64], half: int, bits: int) -> Bools:
+    # A shift by all 64 bits is undefined, and no bits are always the same.
+    if bits == 0:
+        return np.ones(len(halves), np.bool_)
+    shift = np.uint64(64 - bits)
+    return np.asarray(halves >> shift == np.uint64(half) >> shift)

@@ -62,7 +62,9 @@ class History(NamedTuple):
 def history(snapshots: Sequence[Snapshot]) -> History:
     """Work out the validity intervals of all objects of snapshots sorted by time."""
     return History(
-        interfaces=_validity(snapshots, "interfaces", lambda s: s.interfaces, lambda e: e.interface_id),
+        interfaces=_validity(
+            snapshots, "interfaces", lambda s: s.interfaces, lambda e: e.interface_id
+        ),
         security_groups=_validity(
             snapshots, "security_groups", lambda s: s.security_groups, lambda g: g.group_id
         ),

@@ -163,7 +163,7 @@ def _disjoint(line: Timeline, ranked: list[list[RowRun]]) -> list[RowRun]:
     seen: dict[int, RowRun] = {}
     for runs in reversed(ranked):
         for k, rows in _observations(line, runs).items():
-            distinct = set(r.row for r in rows)
+            distinct = {r.row for r in rows}
             seen[k] = rows[0] if len(distinct) == 1 else RowRun(k, k, -1, rows[0].scope)
     found: list[RowRun] = []
     source: RowRun | None = None

@@ -42,9 +42,9 @@ class Inventory:
     """
     Snapshots of one or many times, made ready for lookups; immutable.
 
-    Columns given to the lookups are dictionary arrays (``dictionary<int32, string>``) with distinct values, a null being a null index;
-    ``start_s`` and ``end_s`` are Unix seconds, ``NO_TIME`` where null. ``parsed`` are the numbers of the values of the address
-    dictionary, where the caller has them already.
+    Columns given to the lookups are dictionary arrays (``dictionary<int32, string>``) with distinct values, a null
+    being a null index; ``start_s`` and ``end_s`` are Unix seconds, ``NO_TIME`` where null. ``parsed`` are the numbers
+    of the values of the address dictionary, where the caller has them already.
     """
 
     def __init__(self, snapshots: Iterable[Snapshot]) -> None:
@@ -106,8 +106,8 @@ class Inventory:
         """
         Find the ENI version that had the address in that VPC then, as one of its addresses or in a delegated prefix.
 
-        Public addresses count as addresses in the VPC of their ENI. Where two ENIs had the address at once, the answer is
-        ``unknown``.
+        Public addresses count as addresses in the VPC of their ENI. Where two ENIs had the address at once, the
+        answer is ``unknown``.
         """
         return self._holders(
             self._in_vpcs, _spread(vpc_ids, self._in_vpcs.places), addresses, start_s, end_s,

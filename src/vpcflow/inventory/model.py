@@ -66,9 +66,9 @@ class Eni:
     """
     A network interface.
 
-    ``private_addresses`` has the primary first, the others sorted as text; the other lists are sorted. ``ipv4_prefixes``
-    and ``ipv6_prefixes`` are delegated prefixes, as CIDRs. ``instance_id`` is null where it is attached to none.
-    ``managed_by`` is AWS's ``RequesterId`` of a requester-managed interface.
+    ``private_addresses`` has the primary first, the others sorted as text; the other lists are sorted.
+    ``ipv4_prefixes`` and ``ipv6_prefixes`` are delegated prefixes, as CIDRs. ``instance_id`` is null where it is
+    attached to none. ``managed_by`` is AWS's ``RequesterId`` of a requester-managed interface.
     """
 
     interface_id: str
@@ -290,7 +290,9 @@ class Snapshot:
 
     def covers(self, kind: str, scope: Scope) -> bool:
         """Tell whether an object of this kind and scope would be in the snapshot, had it existed."""
-        return kind in self.kinds and any(_overlap(scope, s) for s in self.scopes or ((None, None),))
+        return kind in self.kinds and any(
+            _overlap(scope, s) for s in self.scopes or ((None, None),)
+        )
 
 
 def _overlap(one: Scope, other: Scope) -> bool:

@@ -42,8 +42,8 @@ class NetworkBook(NamedTuple):
     """
     Distinct networks, numbered from 0, to be found by an address in them.
 
-    ``ipv4`` has for each prefix length, longest first, the sorted leading bits and the numbers of their networks; ``ipv6``
-    the same as a dict.
+    ``ipv4`` has for each prefix length, longest first, the sorted leading bits and the numbers of their networks;
+    ``ipv6`` the same as a dict.
     """
 
     numbers: dict[Network, int]
@@ -80,9 +80,7 @@ class NetworkBook(NamedTuple):
         else:
             shorter = [b for b, _ in self.ipv6 if b < one.bits]
         width = 32 if one.is_ipv4 else 128
-        outer = (
-            Network(one.number >> (width - b) << (width - b), b, one.is_ipv4) for b in shorter
-        )
+        outer = (Network(one.number >> (width - b) << (width - b), b, one.is_ipv4) for b in shorter)
         return [self.numbers[n] for n in outer if n in self.numbers]
 
 

@@ -26,8 +26,9 @@ class InterfaceTable(NamedTuple):
     """
     All versions of all ENIs: every field is a column of one row a version; null where not known.
 
-    Text is ``dictionary<int32, string>`` with distinct values, groups are lists of that, sorted by group id, names in the
-    order of the ids (null elements where a name is not known). ``tags`` are structs of key and value, sorted by key.
+    Text is ``dictionary<int32, string>`` with distinct values, groups are lists of that, sorted by group id, names in
+    the order of the ids (null elements where a name is not known). ``tags`` are structs of key and value, sorted by
+    key.
     """
 
     interface_id: pa.DictionaryArray
@@ -42,11 +43,6 @@ class InterfaceTable(NamedTuple):
     tags: pa.ListArray
     security_group_ids: pa.ListArray
     security_group_names: pa.ListArray
-
-    @property
-    def count(self) -> int:
-        """The number of versions."""
-        return len(self.interface_id)
 
 
 def interface_table(versions: Sequence[EniVersion]) -> InterfaceTable:
