@@ -7,51 +7,21 @@ ids, accounts or closed sets is checked: AWS adds values, and an unknown one is 
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from vpcflow.addresses import is_address
+from vpcflow.plain import MAX_LINE_BYTES
 
 if TYPE_CHECKING:
     from vpcflow.fields import Kind
     from vpcflow.layout import Layout
 
-MAX_LINE_BYTES = 1 << 20
-
 # 10^11 s is the year 5138, 10^11 ms is March 1973: below, a time is in seconds, from there on in milliseconds.
 FIRST_MS = 100_000_000_000
 LAST_MS = FIRST_MS * 1000 - 1
 
-# Every control byte but the line feed counts as white space: the CR of CRLF, tabs, NUL padding.
-_TO_SPACES = bytes(32 if (byte < 32 and byte != 10) or byte == 127 else byte for byte in range(256))
-
-# CloudWatch's export to S3 writes the event's time before the record: 2018-09-22T20:28:14.000Z 2 633…
-_EXPORT_PREFIX = re.compile(
-    rb"^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d) ", re.MULTILINE
-)
-
 _MAX_INT32 = (1 << 31) - 1
 _MAX_INT64 = (1 << 63) - 1
-
-
-def plain(data: bytes) -> bytes:
-    """
-    Bring lines to single spaces, with none at their ends, and take the time stamps of CloudWatch's exports off.
-
-    Line *i* in is line *i* out.
-    """
-    codes = np.frombuffer(data, np.uint8)
-    if np.count_nonzero(codes < 32) != data.count(b"\n") or b"\x7f" in data:
-        data = data.translate(_TO_SPACES)
-    while b"  " in data:
-        data = data.replace(b"  ", b" ")
-    if b" \n" in data or b"\n " in data or data[:1] == b" " or data[-1:] == b" ":
-        data = data.replace(b" \n", b"\n").replace(b"\n ", b"\n").strip(b" ")
-    if data[:2] == b"20" or b"\n20" in data:
-        data = _EXPORT_PREFIX.sub(b"", data)
-    return data
 
 
 def check_line(line: bytes, layout: Layout) -> bytes | str:
@@ -72,16 +42,6 @@ def check_line(line: bytes, layout: Layout) -> bytes | str:
             return value
         checked.append(value)
     return b" ".join(checked)
-
-
-def has_long_line(data: bytes) -> bool:
-    """Tell whether a line is longer than ``MAX_LINE_BYTES``, by looking for stretches without a line feed."""
-    step = MAX_LINE_BYTES // 2
-    if len(data) <= MAX_LINE_BYTES:
-        return False
-    if all(data.find(b"\n", at, at + step) >= 0 for at in range(0, len(data) - step, step)):
-        return False
-    return max(map(len, data.split(b"\n"))) > MAX_LINE_BYTES
 
 
 def all_text(layout: Layout) -> bool:

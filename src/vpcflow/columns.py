@@ -15,6 +15,7 @@ import pyarrow.csv
 from vpcflow import careful
 from vpcflow.addresses import parse_addresses
 from vpcflow.layout import Layout, batch_type
+from vpcflow.plain import plain
 from vpcflow.rejects import Reject, reject
 
 if TYPE_CHECKING:
@@ -46,12 +47,6 @@ def read_csv(plain: bytes, layout: Layout) -> pa.Table | None:
         )
     except pa.ArrowInvalid:
         return None
-
-
-def has_negative(table: pa.Table, layout: Layout) -> bool:
-    """Tell whether any number is below zero, which the CSV reader takes and a flow log has not."""
-    numbers = [c for c, kind in zip(layout.columns, layout.kinds, strict=True) if kind in _CSV_TYPES]
-    return any((pc.min(table.column(name)).as_py() or 0) < 0 for name in numbers)
 
 
 def finish(
@@ -161,7 +156,7 @@ def decode_tag(text: str) -> str:
 
 def _reject_at(block: Lines, place: int, layout: Layout) -> Reject:
     raw = block.raw(place)
-    reason = careful.check_line(careful.plain(raw), layout)
+    reason = careful.check_line(plain(raw), layout)
     # The careful way must agree that the row is bad; were it not to, the reason is still from the closed set.
     return reject(block.source, int(block.numbers[place]), reason if isinstance(reason, str) else "bad_text", raw)
 

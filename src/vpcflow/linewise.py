@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from vpcflow import careful, columns
 from vpcflow.layout import DEFAULT, TGW_DEFAULT, Layout, header_layout
+from vpcflow.plain import MAX_LINE_BYTES
 from vpcflow.rejects import Reject, reject
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class _Sheet:
     def fits(self, layout: Layout) -> npt.NDArray[np.bool_]:
         if layout not in self._fits:
             mask = pc.match_substring_regex(self._array, _pattern(layout))
-            short = pc.less_equal(pc.binary_length(self._array), careful.MAX_LINE_BYTES)
+            short = pc.less_equal(pc.binary_length(self._array), MAX_LINE_BYTES)
             self._fits[layout] = pc.and_(mask, short).to_numpy(zero_copy_only=False)
         return self._fits[layout]
 

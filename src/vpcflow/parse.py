@@ -14,6 +14,7 @@ import numpy as np
 
 from vpcflow import careful, columns, linewise
 from vpcflow.layout import DEFAULT, Layout, header_layout
+from vpcflow.plain import has_long_line, has_odd_number, line_count, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
 
     from vpcflow.lines import Lines
     from vpcflow.rejects import Reject
-
-# What the CSV reader takes for a number and a flow log has not: hexadecimal and negative zero.
-_NOT_DECIMAL = (b" 0x", b" 0X", b"\n0x", b"\n0X", b" -0", b"\n-0")
-
 
 class Parsed(NamedTuple):
     """
@@ -52,27 +49,25 @@ def parse(
     (``--log-format``, the account's flow logs), or where none is given AWS's default: version 2's, or the Transit
     Gateway's where the second token is ``TransitGateway``.
     """
-    plain = careful.plain(block.data)
-    fast = _parse_whole(plain, block, layout, possible)
-    return fast or Parsed(*linewise.parse_lines(plain, block, layout, possible))
+    text = plain(block.data)
+    fast = _parse_whole(text, block, layout, possible)
+    return fast or Parsed(*linewise.parse_lines(text, block, layout, possible))
 
 
 def _parse_whole(
-    plain: bytes, block: Lines, layout: Layout | None, possible: Sequence[Layout]
+    text: bytes, block: Lines, layout: Layout | None, possible: Sequence[Layout]
 ) -> Parsed | None:
     """Read the block in one piece where it has one layout, perhaps stated in its first line; None where it has not."""
-    stated = header_layout(plain[: plain.find(b"\n") + 1])
+    stated = header_layout(text[: text.find(b"\n") + 1])
     headers = int(stated is not None)
     if stated is not None:
-        layout, plain = stated, plain[plain.find(b"\n") + 1 :]
+        layout, text = stated, text[text.find(b"\n") + 1 :]
     only = layout or _only(possible)
-    if only is None or careful.all_text(only) or any(odd in plain for odd in _NOT_DECIMAL):
+    if only is None or careful.all_text(only) or has_odd_number(text) or has_long_line(text):
         return None
-    if plain.startswith((b"-0", b"0x", b"0X")) or careful.has_long_line(plain):
-        return None
-    table = columns.read_csv(plain, only)
-    rows = plain.count(b"\n") + (not plain.endswith(b"\n") and plain != b"")
-    if table is None or table.num_rows != rows or columns.has_negative(table, only):
+    table = columns.read_csv(text, only)
+    rows = line_count(text)
+    if table is None or table.num_rows != rows:
         return None
     batch, rejects, _ = columns.finish(table, only, block, np.arange(headers, headers + rows))
     return Parsed((batch,) if batch.num_rows else (), tuple(rejects), headers, 0, layout)

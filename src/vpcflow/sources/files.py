@@ -13,10 +13,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from vpcflow import careful, envelopes
+from vpcflow import envelopes
 from vpcflow.decode import PARQUET, decode
 from vpcflow.errors import SourceError
 from vpcflow.lines import Lines
+from vpcflow.plain import MAX_LINE_BYTES
 from vpcflow.rejects import Reject, reject
 from vpcflow.sources import BLOCK_BYTES, Block, Fault, Input, Rows
 
@@ -291,8 +292,8 @@ def _cut(data: bytes) -> tuple[bytes, bytes]:
     """Cut after the last whole line; of a line that is too long to be one, keep enough to be rejected."""
     end = data.rfind(b"\n") + 1
     rest = data[end:]
-    if len(rest) > careful.MAX_LINE_BYTES:
-        rest = rest[: careful.MAX_LINE_BYTES + 1]
+    if len(rest) > MAX_LINE_BYTES:
+        rest = rest[: MAX_LINE_BYTES + 1]
     return data[:end], rest
 
 
