@@ -27,9 +27,6 @@ Kind = Literal["place", "asn"]
 MAX_AGE_DAYS = 90
 """From this age on results carry a word about it: every month some addresses move."""
 
-_MAX_ADDRESSES = 1 << 20
-_MAX_PLACES = 1 << 18
-
 _ATTRIBUTIONS = {
     "dbip": "IP Geolocation by DB-IP (https://db-ip.com)",
     "geolite2": "This product includes GeoLite Data created by MaxMind, available from https://www.maxmind.com",
@@ -42,12 +39,13 @@ class GeoDatabase:
     An MMDB file of places or autonomous systems, and what has been found in it so far.
 
     Private, reserved, documentation and multicast addresses have no place, whatever the database says. Lookups may
-    come from several threads. Memory is bounded: what has been found is forgotten when it is too much.
+    come from several threads. Memory is bounded: after ``max_addresses`` what has been found is forgotten.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, max_addresses: int = 1 << 20) -> None:
         self.path = path
         self._mmdb = Mmdb(path)
+        self._max_addresses = max_addresses
         self._lock = threading.Lock()
         self._forget()
 
@@ -142,7 +140,8 @@ class GeoDatabase:
         ]
 
     def _is_full(self) -> bool:
-        return len(self._ipv4) + len(self._ipv6) > _MAX_ADDRESSES or len(self._found) > _MAX_PLACES
+        # There are never more places than addresses.
+        return len(self._ipv4) + len(self._ipv6) > self._max_addresses
 
     def _forget(self) -> None:
         self._ipv4 = Memo(1)
