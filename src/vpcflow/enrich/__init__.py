@@ -3,3 +3,96 @@ Enrichers: functions of (flows, answers) to new columns. They only add: row *i* 
 
 ``ENRICHERS`` is their order. An enricher may read the columns that earlier ones wrote (``needs``).
 """
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+import pyarrow as pa
+
+from vpcflow.enrich.answers import Answers
+from vpcflow.enrich.aws_service import add_aws_service
+from vpcflow.enrich.direction import add_direction
+from vpcflow.enrich.eni import add_eni
+from vpcflow.enrich.geo import add_dst_geo, add_src_geo
+from vpcflow.enrich.identity import add_identity
+from vpcflow.enrich.names import add_names
+from vpcflow.enrich.peer import add_peer
+from vpcflow.enrich.reference import Reference
+from vpcflow.enrich.security_groups import add_security_groups
+from vpcflow.fields import ADDED
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+__all__ = ["ENRICHERS", "Answers", "Enricher", "Reference", "enrich"]
+
+
+class Enricher(NamedTuple):
+    """``name`` is what ``fields.ADDED`` calls it; ``needs`` are the columns of earlier enrichers that ``add`` reads."""
+
+    name: str
+    add: Callable[[pa.RecordBatch, Answers], dict[str, pa.Array]]
+    needs: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns it adds, in table order."""
+        return tuple(a.column for a in ADDED if a.enricher == self.name)
+
+
+ENRICHERS: tuple[Enricher, ...] = (
+    Enricher("identity", add_identity),
+    Enricher("eni", add_eni),
+    Enricher("security_groups", add_security_groups),
+    Enricher("direction", add_direction),
+    Enricher("peer", add_peer, needs=("direction",)),
+    Enricher("src_geo", add_src_geo),
+    Enricher("dst_geo", add_dst_geo),
+    Enricher("aws_service", add_aws_service),
+    Enricher("names", add_names),
+)
+
+
+def enrich(
+    flows: pa.RecordBatch, reference: Reference, *, columns: Collection[str] | None = None
+) -> pa.RecordBatch:
+    """
+    Append the added columns to a batch of flows, in the order of ``fields.ADDED``; rows stay as they are.
+
+    ``columns`` are those wanted, None for all that an enricher adds; only what they need is computed. Raises
+    ValueError where one is added by no enricher, or is in the flows already.
+    """
+    every = [column for enricher in ENRICHERS for column in enricher.columns]
+    wanted = set(every if columns is None else columns)
+    _refuse("no enricher adds", wanted.difference(every))
+    _refuse("the flows have already", wanted.intersection(flows.schema.names))
+    answers = Answers(flows, reference)
+    added: dict[str, pa.Array] = {}
+    for enricher in _needed(wanted):
+        seen = _append(flows, {column: added[column] for column in enricher.needs})
+        added |= enricher.add(seen, answers)
+    return _append(flows, {a.column: added[a.column] for a in ADDED if a.column in wanted})
+
+
+def _refuse(why: str, columns: Iterable[str]) -> None:
+    names = sorted(columns)
+    if names:
+        raise ValueError(f"{why}: {', '.join(names)}")
+
+
+def _needed(wanted: set[str]) -> list[Enricher]:
+    """Choose the enrichers to run, in order: each that adds a wanted column, or one that a chosen one needs."""
+    chosen: list[Enricher] = []
+    for enricher in reversed(ENRICHERS):
+        if wanted.intersection(enricher.columns):
+            wanted = wanted.union(enricher.needs)
+            chosen.append(enricher)
+    return chosen[::-1]
+
+
+def _append(flows: pa.RecordBatch, added: dict[str, pa.Array]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays(
+        [*flows.columns, *added.values()], names=[*flows.schema.names, *added]
+    )

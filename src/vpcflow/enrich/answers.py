@@ -1,0 +1,195 @@
+"""What the reference knows about one batch of flows: found at first use, shared by all enrichers."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vpcflow.addresses import Addresses, parse_addresses
+from vpcflow.fields import ADDED_BY_COLUMN
+from vpcflow.inventory import NO_TIME
+
+if TYPE_CHECKING:
+    from vpcflow.enrich.reference import Reference
+    from vpcflow.inventory import Interfaces
+
+TEXT = pa.dictionary(pa.int32(), pa.string())
+"""Text in memory: distinct values and the number of one of them, or null, in each row."""
+
+ADDRESS_COLUMNS = ("srcaddr", "dstaddr", "pkt_srcaddr", "pkt_dstaddr")
+
+_IN_MEMORY = {pa.string(): TEXT, pa.list_(pa.string()): pa.list_(TEXT)}
+
+
+class Ends(NamedTuple):
+    """
+    All addresses of a batch under one numbering, so that those of different columns can be compared and mixed.
+
+    ``numbers`` has, for each address column the batch has, the number of each value of its dictionary: an index into
+    ``texts``, which are distinct.
+    """
+
+    texts: pa.StringArray
+    numbers: dict[str, npt.NDArray[np.int32]]
+
+
+class Answers:
+    """The answers for one batch; ``flows`` are as the parser made them, without what enrichers have added."""
+
+    def __init__(self, flows: pa.RecordBatch, reference: Reference) -> None:
+        self.flows = flows
+        self.reference = reference
+        self._addresses: dict[str, Addresses] = {}
+
+    @cached_property
+    def at_gateway(self) -> npt.NDArray[np.bool_]:
+        """Mark the flows of a Transit Gateway: they have no network interface of their own."""
+        marked = np.zeros(self.flows.num_rows, np.bool_)
+        for name in ("resource_type", "tgw_id", "tgw_attachment_id", "tgw_src_eni", "tgw_dst_eni"):
+            if name in self.flows.schema.names:
+                marked |= self.column(name).is_valid().to_numpy(zero_copy_only=False)
+        return marked
+
+    @cached_property
+    def own(self) -> Interfaces | None:
+        """
+        Look the network interface of each row up, at the row's time; None without an inventory.
+
+        That is ``interface_id``; of a Transit Gateway flow, ``tgw_src_eni``.
+        """
+        return self.interfaces_of(coalesce(self.column("interface_id"), self.column("tgw_src_eni")))
+
+    @cached_property
+    def own_vpc_ids(self) -> pa.DictionaryArray:
+        """The VPC of each row's network interface: as the inventory knows it, else as logged, else null."""
+        logged = coalesce(self.column("vpc_id"), self.column("tgw_src_vpc_id"))
+        inventory, own = self.reference.inventory, self.own
+        if inventory is None or own is None:
+            return logged
+        return coalesce(inventory.interfaces.vpc_id.take(row_indices(own.rows)), logged)
+
+    @cached_property
+    def start_s(self) -> npt.NDArray[np.int64]:
+        """When each flow began: ``start``, else ``end``, else ``inventory.NO_TIME``."""
+        return self._times("start", "end")
+
+    @cached_property
+    def end_s(self) -> npt.NDArray[np.int64]:
+        """When each flow ended: ``end``, else ``start``, else ``inventory.NO_TIME``."""
+        return self._times("end", "start")
+
+    @cached_property
+    def ends(self) -> Ends:
+        """Number the addresses of ``srcaddr``, ``dstaddr`` and their ``pkt_`` columns together."""
+        names = [name for name in ADDRESS_COLUMNS if name in self.flows.schema.names]
+        values = [self.column(name).dictionary for name in names]
+        merged = pa.chunked_array(values, pa.string()).combine_chunks().dictionary_encode()
+        places = np.cumsum([0, *map(len, values)])[1:-1]
+        numbers = np.split(merged.indices.to_numpy(), places)
+        return Ends(merged.dictionary, dict(zip(names, numbers)))
+
+    @cached_property
+    def end_addresses(self) -> Addresses:
+        """The addresses of ``ends``, parsed."""
+        return parse_addresses(self.ends.texts)
+
+    def end_codes(self, name: str) -> npt.NDArray[np.int32]:
+        """Give the number in ``ends`` of each row's address, -1 where null."""
+        if name not in self.ends.numbers:
+            return np.full(self.flows.num_rows, -1, np.int32)
+        return _spread(self.ends.numbers[name], codes_of(self.column(name)))
+
+    def addresses(self, name: str) -> Addresses:
+        """Parse the distinct addresses of an address column: item *i* is that of the dictionary's value *i*."""
+        if name not in self._addresses:
+            numbers = self.ends.numbers.get(name, np.zeros(0, np.int32))
+            valid, is_ipv4, high, low = self.end_addresses
+            self._addresses[name] = Addresses(
+                valid[numbers], is_ipv4[numbers], high[numbers], low[numbers]
+            )
+        return self._addresses[name]
+
+    def column(self, name: str) -> pa.DictionaryArray:
+        """Give a text or address column of the flows, all null where the layout lacks it."""
+        if name in self.flows.schema.names:
+            return self.flows.column(name)
+        return pa.nulls(self.flows.num_rows, TEXT)
+
+    def interfaces_of(self, interface_ids: pa.DictionaryArray) -> Interfaces | None:
+        """Look network interfaces up, each at its row's time; None without an inventory."""
+        if self.reference.inventory is None:
+            return None
+        return self.reference.inventory.interfaces_of(
+            interface_ids,
+            self.start_s,
+            self.end_s,
+            max_age_s=self.reference.max_age_s,
+            max_stale_s=self.reference.max_stale_s,
+        )
+
+    def owns(self, name: str) -> npt.NDArray[np.bool_]:
+        """Tell in which rows an address column has one of the row's own interface; false where either is not known."""
+        if self.reference.inventory is None or self.own is None:
+            return np.zeros(self.flows.num_rows, np.bool_)
+        return self.reference.inventory.owns(
+            self.own.rows, self.column(name), parsed=self.addresses(name)
+        )
+
+    def nulls(self, added: str) -> pa.Array:
+        """Give an all-null column in place of an added one."""
+        return pa.nulls(self.flows.num_rows, added_type(added))
+
+    def _times(self, *names: str) -> npt.NDArray[np.int64]:
+        times = [self.flows.column(n) for n in names if n in self.flows.schema.names]
+        no_time = pa.scalar(NO_TIME, pa.int64())
+        return np.asarray(pc.coalesce(*times, pa.repeat(no_time, self.flows.num_rows)))
+
+
+def added_type(column: str) -> pa.DataType:
+    """Give the type an added column has in memory: texts, also in lists, are dictionaries."""
+    declared = ADDED_BY_COLUMN[column].type
+    return _IN_MEMORY.get(declared, declared)
+
+
+def codes_of(column: pa.DictionaryArray) -> npt.NDArray[np.int32]:
+    """Give the dictionary index of each row, -1 for null."""
+    indices = column.indices
+    if indices.null_count:
+        indices = indices.fill_null(-1)
+    return np.asarray(indices.to_numpy(zero_copy_only=False), np.int32)
+
+
+def dictionary_array(codes: npt.NDArray[np.int32], values: pa.Array) -> pa.DictionaryArray:
+    """Make a column of the values with these indices, null where the index is negative. The reverse of ``codes_of``."""
+    return pa.DictionaryArray.from_arrays(row_indices(codes), values, safe=False)
+
+
+def row_indices(rows: npt.NDArray[np.int32]) -> pa.Int32Array:
+    """Make indices for ``take``: null, and so a null taken, where the row is negative."""
+    return pa.array(rows, pa.int32(), mask=rows < 0)
+
+
+def coalesce(first: pa.DictionaryArray, second: pa.DictionaryArray) -> pa.DictionaryArray:
+    """Give the first column's values, and where they are null the second's."""
+    if first.null_count == 0 or second.null_count == len(second):
+        return first
+    if first.null_count == len(first):
+        return second
+    merged = pa.chunked_array([first.dictionary, second.dictionary]).combine_chunks()
+    encoded = merged.dictionary_encode()
+    numbers = encoded.indices.to_numpy(zero_copy_only=False)
+    own = _spread(numbers[: len(first.dictionary)], codes_of(first))
+    other = _spread(numbers[len(first.dictionary) :], codes_of(second))
+    return dictionary_array(np.where(own < 0, other, own), encoded.dictionary)
+
+
+def _spread(numbers: npt.NDArray[np.int32], codes: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """Give the number of each row's code; -1 where the code is."""
+    if len(numbers) == 0:
+        return codes
+    return np.where(codes < 0, np.int32(-1), numbers[codes])

@@ -1,0 +1,298 @@
+"""The end of the flow that is not the network interface: its address, whose it is, and where that is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vpcflow import special_ranges
+from vpcflow.codes import PEER_SCOPES
+from vpcflow.enrich.answers import codes_of, dictionary_array, row_indices
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from vpcflow.enrich.answers import Answers
+    from vpcflow.inventory import Inventory
+
+Bools = npt.NDArray[np.bool_]
+Int32s = npt.NDArray[np.int32]
+
+_NAMES = pa.array(PEER_SCOPES, pa.string())
+_SCOPE = {name: code for code, name in enumerate(PEER_SCOPES)}
+_SCOPE_OF_CLASS = {
+    special_ranges.NO_ADDRESS: "unknown",
+    special_ranges.GLOBAL: "internet",
+    special_ranges.PRIVATE: "private",
+    special_ranges.LINK_LOCAL: "link_local",
+    special_ranges.MULTICAST: "multicast",
+    # They stand for public addresses wherever they are used, as in AWS's own examples.
+    special_ranges.DOCUMENTATION: "internet",
+    special_ranges.RESERVED: "unknown",
+}
+_ATTRIBUTES = {
+    "peer_interface_id": "interface_id",
+    "peer_security_group_ids": "security_group_ids",
+    "peer_instance_id": "instance_id",
+    "peer_instance_name": "instance_name",
+}
+
+
+class _Ends(NamedTuple):
+    """
+    Which end of each row is the peer: the destination, else the source; neither where not ``known``.
+
+    ``address`` is the peer's number in ``answers.ends``, -1 where it has none.
+    """
+
+    is_destination: Bools
+    known: Bools
+    address: Int32s
+
+
+class _Vpcs(NamedTuple):
+    """
+    VPCs by number, an index into ``ids``, -1 for none: of each row's own interface, and of its peer.
+
+    ``is_elsewhere``: the peer is in a known VPC, or one of several, and not in the own. ``is_disputed``: it is in a
+    known VPC, which may or may not be the own one.
+    """
+
+    ids: pa.StringArray
+    own: Int32s
+    peer: Int32s
+    is_elsewhere: Bools
+    is_disputed: Bools
+
+
+class _Blocks(NamedTuple):
+    """
+    Which VPCs' CIDR blocks hold the addresses of a batch: the distinct sets of VPCs, by number.
+
+    ``set_of`` gives each address's set (the last item, no address: the empty set); ``holds[set, vpc]`` (false for VPC
+    -1), ``only`` the VPC of a set of one, else -1. Set 0 is the empty one.
+    """
+
+    set_of: Int32s
+    holds: Bools
+    only: Int32s
+
+
+def add_peer(flows: pa.RecordBatch, answers: Answers) -> dict[str, pa.Array]:
+    """
+    Write the ``peer_…`` columns and ``local_port``; reads ``direction``.
+
+    The peer is at the destination of ``egress`` flows and at the source of ``ingress`` flows; without a direction it
+    is unknown: addresses and ports are null then, and ``peer_scope`` is ``unknown``.
+
+    ``peer_addr`` is the packet's own address (``pkt_srcaddr``, ``pkt_dstaddr``) where it is logged, else ``srcaddr`` or
+    ``dstaddr``. The two differ where a layer in between rewrote the one as at the interface (a load balancer that
+    preserves client addresses), and the packet's is that of the real far end, and the one that security group rules
+    see. What NAT gateways, transit gateways, appliances and secondary addresses rewrite is on the other, the
+    interface's own side, which is never looked at here.
+
+    Whose address it is, is asked in the interface's own VPC, as known or else as logged, at the flow's time; then among
+    the public addresses (and IPv6) of all interfaces. ``peer_vpc_id`` is the VPC of the interface found, else the own
+    VPC if its CIDR blocks hold the address, else the only known VPC whose blocks do.
+
+    ``peer_network_name`` is there where ``peer_scope`` is ``named_network``: a VPC of the inventory that holds the
+    address is asked first, as it is where the address is known to be, not what its numbers stand for at large.
+
+    Of a Transit Gateway flow the peer is the destination, and its interface that of the destination's attachment,
+    ``tgw_dst_eni``; its VPC may be known from ``tgw_dst_vpc_id``.
+    """
+    ends = _ends(flows, answers)
+    classes = special_ranges.classify(answers.end_addresses)
+    interface = _interfaces(answers, ends, classes)
+    vpcs = _vpcs(answers, ends, interface)
+    scope = _scope(answers, ends, interface, vpcs, classes)
+    at_destination = pa.array(ends.is_destination, mask=~ends.known)
+    dstport, srcport = _ports(flows, "dstport"), _ports(flows, "srcport")
+    return {
+        "peer_addr": dictionary_array(ends.address, answers.ends.texts),
+        "peer_port": pc.if_else(at_destination, dstport, srcport),
+        "local_port": pc.if_else(at_destination, srcport, dstport),
+        **_attributes(answers, interface),
+        "peer_vpc_id": dictionary_array(vpcs.peer, vpcs.ids),
+        "peer_scope": dictionary_array(scope, _NAMES),
+        "peer_network_name": _network_names(answers, ends, scope),
+    }
+
+
+def _ends(flows: pa.RecordBatch, answers: Answers) -> _Ends:
+    direction = flows.column("direction")
+    # A null row's code is -1: it takes the item added at the end.
+    texts = [*direction.dictionary.to_pylist(), None]
+    codes = codes_of(direction)
+    is_destination = np.array([text == "egress" for text in texts])[codes] | answers.at_gateway
+    known = (codes >= 0) | answers.at_gateway
+    address = np.where(is_destination, _packet(answers, "dstaddr"), _packet(answers, "srcaddr"))
+    return _Ends(is_destination, known, np.where(known, address, np.int32(-1)))
+
+
+def _packet(answers: Answers, name: str) -> Int32s:
+    """Give the address in the packet where it is logged, else the one as at the interface."""
+    packet, at_interface = answers.end_codes(f"pkt_{name}"), answers.end_codes(name)
+    return np.where(packet < 0, at_interface, packet)
+
+
+def _interfaces(answers: Answers, ends: _Ends, classes: npt.NDArray[np.int8]) -> Int32s:
+    """Find each peer's row in the inventory's interfaces, -1 where unknown."""
+    inventory, reference = answers.reference.inventory, answers.reference
+    if inventory is None:
+        return np.full(len(ends.address), -1, np.int32)
+    address, texts = np.where(answers.at_gateway, np.int32(-1), ends.address), answers.ends.texts
+    rows = inventory.interfaces_at(
+        answers.own_vpc_ids,
+        dictionary_array(address, texts),
+        answers.start_s,
+        answers.end_s,
+        max_age_s=reference.max_age_s,
+        max_stale_s=reference.max_stale_s,
+        parsed=answers.end_addresses,
+    ).rows
+    is_public = np.append(classes != special_ranges.PRIVATE, False)
+    left = np.flatnonzero((rows < 0) & is_public[address])
+    if len(left):
+        rows[left] = inventory.interfaces_by_public(
+            dictionary_array(address[left], texts),
+            answers.start_s[left],
+            answers.end_s[left],
+            max_age_s=reference.max_age_s,
+            max_stale_s=reference.max_stale_s,
+            parsed=answers.end_addresses,
+        ).rows
+    if answers.at_gateway.any():
+        attachment = answers.interfaces_of(answers.column("tgw_dst_eni"))
+        if attachment is not None:
+            rows = np.where(answers.at_gateway, attachment.rows, rows)
+    return rows
+
+
+def _vpcs(answers: Answers, ends: _Ends, interface: Int32s) -> _Vpcs:
+    numbers: dict[str, int] = {}
+    own = _numbered(answers.own_vpc_ids, numbers)
+    peer = _numbered(answers.column("tgw_dst_vpc_id"), numbers)
+    inventory = answers.reference.inventory
+    if inventory is None:
+        nowhere = np.zeros(len(own), np.bool_)
+        return _Vpcs(pa.array(numbers, pa.string()), own, peer, nowhere, nowhere)
+    of_interface = np.append(_numbered(inventory.interfaces.vpc_id, numbers), np.int32(-1))
+    blocks = _blocks(inventory, answers, numbers)
+    peer = np.where(of_interface[interface] < 0, peer, of_interface[interface])
+
+    # Only of a VPC whose own blocks are known can it be said that an address is in another.
+    is_outside = _marked(inventory.vpc_ids, numbers)[own]
+    set_ = blocks.set_of[ends.address]
+    by_block = np.where(is_outside, blocks.only[set_], np.int32(-1))
+    by_block = np.where(blocks.holds[set_, own], own, by_block)
+    peer = np.where(peer < 0, by_block, peer)
+
+    known = _marked(
+        [*inventory.vpc_ids, *inventory.interfaces.vpc_id.dictionary.to_pylist()], numbers
+    )
+    is_somewhere = np.where(peer < 0, set_ > 0, known[peer] & (peer != own))
+    is_told_apart = np.where(peer < 0, is_outside, own >= 0)
+    return _Vpcs(
+        pa.array(numbers, pa.string()),
+        own,
+        peer,
+        is_elsewhere=is_somewhere & is_told_apart,
+        is_disputed=is_somewhere & ~is_told_apart,
+    )
+
+
+def _blocks(inventory: Inventory, answers: Answers, numbers: dict[str, int]) -> _Blocks:
+    for vpc_id in inventory.vpc_ids:
+        numbers.setdefault(vpc_id, len(numbers))
+    sets: dict[tuple[str, ...], int] = {(): 0}
+    held_by = inventory.known_vpcs(answers.ends.texts, parsed=answers.end_addresses)
+    set_of = [sets.setdefault(vpc_ids, len(sets)) for vpc_ids in held_by]
+    holds = np.zeros((len(sets), len(numbers) + 1), np.bool_)
+    only = np.full(len(sets), -1, np.int32)
+    for vpc_ids, number in sets.items():
+        members = [numbers[vpc_id] for vpc_id in vpc_ids]
+        holds[number, members] = True
+        if len(members) == 1:
+            only[number] = members[0]
+    return _Blocks(np.array([*set_of, 0], np.int32), holds, only)
+
+
+def _marked(vpc_ids: Iterable[str], numbers: dict[str, int]) -> Bools:
+    """Mark the numbers of these VPCs; false for -1."""
+    marks = np.zeros(len(numbers) + 1, np.bool_)
+    marks[[numbers[vpc_id] for vpc_id in vpc_ids]] = True
+    return marks
+
+
+def _scope(
+    answers: Answers, ends: _Ends, interface: Int32s, vpcs: _Vpcs, classes: npt.NDArray[np.int8]
+) -> Int32s:
+    """Choose each row's scope, an index into ``codes.PEER_SCOPES``: what is written later beats what was before."""
+    scope = _scope_of_addresses(answers, classes)[ends.address]
+    scope[(scope == _SCOPE["internet"]) & _is_logged_service(answers, ends)] = _SCOPE["aws_service"]
+    scope[vpcs.is_disputed] = _SCOPE["unknown"]
+    scope[vpcs.is_elsewhere] = _SCOPE["other_known_vpc"]
+    scope[(vpcs.peer == vpcs.own) & (vpcs.own >= 0)] = _SCOPE["vpc"]
+    if answers.reference.inventory is not None and answers.own is not None:
+        ids = np.append(codes_of(answers.reference.inventory.interfaces.interface_id), np.int32(-1))
+        is_same = (interface >= 0) & (ids[interface] == ids[answers.own.rows])
+        scope[is_same & ~answers.at_gateway] = _SCOPE["same_eni"]
+    return scope
+
+
+def _scope_of_addresses(answers: Answers, classes: npt.NDArray[np.int8]) -> Int32s:
+    """Give the scope of each address of ``answers.ends``, whoever its peer is; at the end that of no address."""
+    scope = np.zeros(len(classes), np.int32)
+    for code, name in _SCOPE_OF_CLASS.items():
+        scope[classes == code] = _SCOPE[name]
+    aws_ranges, networks = answers.reference.aws_ranges, answers.reference.networks
+    if aws_ranges is not None:
+        is_aws = aws_ranges.lookup(answers.end_addresses) >= 0
+        scope[is_aws & (scope == _SCOPE["internet"])] = _SCOPE["aws_service"]
+    if networks is not None:
+        scope[networks.lookup(answers.end_addresses) >= 0] = _SCOPE["named_network"]
+    return np.append(scope, np.int32(_SCOPE["unknown"]))
+
+
+def _is_logged_service(answers: Answers, ends: _Ends) -> Bools:
+    source, destination = (
+        codes_of(answers.column(f"pkt_{side}_aws_service")) >= 0 for side in ("src", "dst")
+    )
+    return np.where(ends.is_destination, destination, source)
+
+
+def _ports(flows: pa.RecordBatch, name: str) -> pa.Int32Array:
+    if name in flows.schema.names:
+        return flows.column(name)
+    return pa.nulls(flows.num_rows, pa.int32())
+
+
+def _attributes(answers: Answers, interface: Int32s) -> dict[str, pa.Array]:
+    inventory = answers.reference.inventory
+    if inventory is None:
+        return {column: answers.nulls(column) for column in _ATTRIBUTES}
+    rows = row_indices(interface)
+    return {
+        column: getattr(inventory.interfaces, attribute).take(rows)
+        for column, attribute in _ATTRIBUTES.items()
+    }
+
+
+def _network_names(answers: Answers, ends: _Ends, scope: Int32s) -> pa.DictionaryArray:
+    networks = answers.reference.networks
+    if networks is None:
+        return answers.nulls("peer_network_name")
+    number = np.append(networks.lookup(answers.end_addresses), np.int32(-1))[ends.address]
+    is_named = scope == _SCOPE["named_network"]
+    return dictionary_array(np.where(is_named, number, np.int32(-1)), networks.names)
+
+
+def _numbered(column: pa.DictionaryArray, numbers: dict[str, int]) -> Int32s:
+    """Number the values of a column, going on with the numbers there are, and give each row's; -1 where null."""
+    own = [numbers.setdefault(text, len(numbers)) for text in column.dictionary.to_pylist()]
+    return np.array([*own, -1], np.int32)[codes_of(column)]
