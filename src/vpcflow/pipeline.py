@@ -1,0 +1,132 @@
+"""Compose: sources to flows, flows to enriched flows, enriched flows to a sink, with the books kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from vpcflow.enrich import enrich
+from vpcflow.errors import FormatError
+from vpcflow.fields import ADDED_BY_COLUMN, FIELD_BY_COLUMN
+from vpcflow.lines import Lines
+from vpcflow.parse import parse
+from vpcflow.plain import line_count
+from vpcflow.sources import Block, Fault, Rows
+from vpcflow.tables import parse_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+
+    import pyarrow as pa
+
+    from vpcflow.enrich import Reference
+    from vpcflow.layout import Layout
+    from vpcflow.rejects import Reject
+    from vpcflow.stats import Books
+
+    Warn = Callable[[str], None]
+
+
+class Sink(Protocol):
+    """What takes flows: ``write`` gives the number of rows it has taken."""
+
+    def write(self, batch: pa.RecordBatch, /) -> int: ...
+
+
+class Layouts:
+    """
+    The layouts lines may have before any header: those of ``--log-format``, else the account's flow logs'.
+
+    ``of_group`` maps a CloudWatch log group to the layouts of the flow logs that write to it; lines of a group
+    that is not in it may have any of ``others``.
+    """
+
+    def __init__(
+        self,
+        stated: Sequence[Layout] = (),
+        *,
+        of_group: dict[str, tuple[Layout, ...]] | None = None,
+        others: Sequence[Layout] = (),
+    ) -> None:
+        self.stated = tuple(stated)
+        self._of_group = of_group or {}
+        self._others = tuple(others)
+
+    def possible(self, log_group: str | None) -> tuple[Layout, ...]:
+        """Give the possible layouts of lines of a log group, or of lines that are of none; empty: AWS's defaults."""
+        return self.stated or self._of_group.get(log_group or "", self._others)
+
+
+def read_flows(
+    blocks: Iterable[Block],
+    books: Books,
+    *,
+    layouts: Layouts | None = None,
+    on_rejects: Callable[[Sequence[Reject]], None] = lambda _: None,
+    warn: Warn = lambda _: None,
+) -> Iterator[pa.RecordBatch]:
+    """Parse the blocks of one input to batches of flows; all else that is in them goes to the books."""
+    layouts = layouts or Layouts()
+    in_force: Layout | None = None
+    for block in blocks:
+        if isinstance(block, Fault):
+            books.count_fault(block)
+            continue
+        try:
+            if isinstance(block, Rows):
+                rows = parse_rows(block.batch, block.source, block.first)
+                batches, rejects, unknown = [rows.batch], rows.rejects, rows.unknown
+            else:
+                possible = layouts.possible(block.log_group)
+                parsed = parse(block, layout=in_force, possible=possible)
+                _count_marks(books, block, parsed.headers, parsed.blanks)
+                _warn_of_other_header(layouts, parsed.layout, warn)
+                in_force = parsed.layout
+                batches = list(parsed.batches)
+                rejects = (*block.rejects, *parsed.rejects)
+                unknown = _unknown(batches)
+        except FormatError as error:
+            lost = block.batch.num_rows if isinstance(block, Rows) else line_count(block.data)
+            books.count_fault(Fault(block.source, str(error), lost))
+            return
+        for name in unknown:
+            warn(f"unknown field {name!r} is kept as a text column (known: run `vpcflow fields`)")
+        books.count_rejects(rejects)
+        if rejects:
+            on_rejects(rejects)
+        for batch in batches:
+            books.count_flows(batch)
+            if batch.num_rows:
+                yield batch
+
+
+def deliver(
+    flows: Iterable[pa.RecordBatch],
+    sink: Sink,
+    books: Books,
+    *,
+    reference: Reference | None = None,
+    columns: Collection[str] | None = None,
+) -> None:
+    """Enrich the flows where there is a reference, write them, and count what the sink has taken as delivered."""
+    for batch in flows:
+        done = batch if reference is None else enrich(batch, reference, columns=columns)
+        taken = sink.write(done)
+        books.delivered += taken
+        books.failed += done.num_rows - taken
+
+
+def _count_marks(books: Books, block: Lines, headers: int, blanks: int) -> None:
+    books.headers += headers
+    books.blanks += blanks
+    books.controls += block.controls
+
+
+def _unknown(batches: Sequence[pa.RecordBatch]) -> list[str]:
+
+    names = dict.fromkeys(name for batch in batches for name in batch.schema.names)
+    return [n for n in names if n not in FIELD_BY_COLUMN and n not in ADDED_BY_COLUMN]
+
+
+def _warn_of_other_header(layouts: Layouts, header: Layout | None, warn: Warn) -> None:
+    if header is not None and layouts.stated and header not in layouts.stated:
+        warn("a header line differs from --log-format; the header is followed")
