@@ -7,7 +7,7 @@ same way between the snapshots share one key with their interface, and only dist
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -63,13 +63,17 @@ class RunTable(NamedTuple):
 
 
 class _Neighbours(NamedTuple):
-    """The observations of a subject before and from a moment on; time far away and row -1 where there is none."""
+    """
+    The observations of a subject before and from a moment on; time far away and row -1 where there is none.
+
+    ``state_if_far`` is ``exact`` where they enclose the flow and agree, else ``stale``.
+    """
 
     earlier_time: Int64s
     earlier_row: Int32s
     later_time: Int64s
     later_row: Int32s
-    is_exact: npt.NDArray[np.bool_]
+    state_if_far: npt.NDArray[np.int8]
 
 
 def run_table(runs: list[tuple[int, int, int, int, int]], snapshots: int) -> RunTable:
@@ -101,28 +105,28 @@ def look_up(
     A start after the end counts as the other way round.
     """
     count = len(subjects)
-    if not len(runs.key):
+    if count == 0 or len(runs.key) == 0:
         return _unknown(count)
     early, late = np.minimum(start_s, end_s), np.maximum(start_s, end_s)
     places, code = _distinct_places(line, runs, subjects, early, late)
     near = _neighbours(line, runs, *places)
-    earlier_by = early - near.earlier_time[code]
-    later_by = np.maximum(near.later_time[code] - late, 0)
+    earlier_by = early - near.earlier_time.take(code)
+    later_by = near.later_time.take(code)
+    later_by -= late
+    np.maximum(later_by, 0, out=later_by)
     is_earlier = earlier_by <= later_by
-    rows = np.where(is_earlier, near.earlier_row[code], near.later_row[code])
-    age_s = np.where(is_earlier, earlier_by, -later_by)
-    is_exact = near.is_exact[code]
-    distance = np.where(is_earlier, earlier_by, later_by)
-    state = np.where(distance <= max_age_s, np.int8(NEAREST), np.int8(STALE))
-    state[is_exact] = EXACT
+    distance = np.minimum(earlier_by, later_by)
+    rows = np.where(is_earlier, near.earlier_row.take(code), near.later_row.take(code))
+    state = near.state_if_far.take(code)
+    np.minimum(state, np.where(distance <= max_age_s, np.int8(NEAREST), np.int8(STALE)), out=state)
     if max_stale_s is not None:
-        rows = np.where(is_exact | (distance <= max_stale_s), rows, np.int32(-1))
-    timeless = early == NO_TIME
-    if timeless.any():
-        rows, age_s, state = _without_time(line, runs, subjects, timeless, rows, age_s, state)
-    unknown = rows < 0
-    state[unknown] = UNKNOWN
-    age_s[unknown] = 0
+        rows[(distance > max_stale_s) & (state != EXACT)] = -1
+    age_s = np.negative(distance, out=distance, where=~is_earlier)
+    if (timeless := early == NO_TIME).any():
+        rows, state, age_s = _without_time(line, runs, subjects, timeless, rows, state, age_s)
+    if (unknown := rows < 0).any():
+        state[unknown] = UNKNOWN
+        age_s[unknown] = 0
     return Interfaces(rows, state, age_s)
 
 
@@ -134,16 +138,16 @@ def _unknown(count: int) -> Interfaces:
 
 def _distinct_places(
     line: Timeline, runs: RunTable, subjects: Int32s, early: Int64s, late: Int64s
-) -> tuple[tuple[Int64s, Int64s, Int64s, Int64s], Int32s]:
+) -> tuple[tuple[Int64s, Int64s, Int64s, Int64s], Int64s]:
     """
     Reduce rows to distinct (subject, last snapshot before the tolerance, first from the start on, first after the
     tolerance), and give the number of each row's.
     """
     width = len(line.times) + 1
     # The tolerance moves the few snapshots rather than the many flows, whose times might overflow.
-    before = np.searchsorted(line.times + TOLERANCE_S, early, "right")
-    at = np.searchsorted(line.times, early, "left")
-    after = np.searchsorted(line.times - TOLERANCE_S, late, "left")
+    before = _positions(line.times + TOLERANCE_S, early, "right")
+    at = _positions(line.times, early, "left")
+    after = _positions(line.times - TOLERANCE_S, late, "left")
     moments, moment = distinct_numbers((before * width + at) * width + after)
     keys, code = distinct_numbers(subjects.astype(np.int64) * len(moments) + moment)
     subject, moment_of_key = np.divmod(keys, len(moments))
@@ -152,10 +156,28 @@ def _distinct_places(
     return (subject, before_of_key - 1, at_of_key, after_of_key), code
 
 
-def distinct_numbers(numbers: Int64s) -> tuple[Int64s, Int32s]:
-    """Give the distinct numbers and for each row which it has; several times as fast as sorting."""
-    encoded = pa.array(numbers).dictionary_encode()
-    return encoded.dictionary.to_numpy(), encoded.indices.to_numpy()
+def _positions(times: Int64s, moments: Int64s, side: Literal["left", "right"]) -> Int64s:
+    """Search the times for each moment; one answer where it is the same for all, as it mostly is."""
+    lowest, highest = np.searchsorted(times, (moments.min(), moments.max()), side)
+    if lowest == highest:
+        return np.array([lowest])
+    return np.searchsorted(times, moments, side)
+
+
+def distinct_numbers(numbers: Int64s) -> tuple[Int64s, Int64s]:
+    """Give the distinct numbers and, for each row, which it has; several times as fast as sorting."""
+    if not len(numbers):
+        return numbers, numbers
+    low = int(numbers.min())
+    span = int(numbers.max()) - low + 1
+    if span > 4 * len(numbers) + 1024:
+        encoded = pa.array(numbers).dictionary_encode()
+        return encoded.dictionary.to_numpy(), encoded.indices.to_numpy().astype(np.int64)
+    # Numbers so close together are ticked off in a table, faster than they could be hashed.
+    shifted = numbers - low
+    seen = np.zeros(span, np.bool_)
+    seen[shifted] = True
+    return np.flatnonzero(seen) + low, (np.cumsum(seen) - 1).take(shifted)
 
 
 def _neighbours(
@@ -175,7 +197,9 @@ def _neighbours(
     next_seen = np.where(goes_on, inside, runs.first[following])
     has_next = goes_on | has_following
     next_seen = np.where(has_next, next_seen, 0)
-    is_exact = goes_on & (runs.first[run] <= before) & (runs.last[run] >= after)
+    is_exact = (
+        goes_on & (runs.first[run] <= before) & (runs.last[run] >= after) & (runs.row[run] >= 0)
+    )
     return _Neighbours(
         earlier_time=np.where(has_run, line.times[seen], _LONG_AGO),
         earlier_row=np.where(has_run, runs.row[run], -1).astype(np.int32),
@@ -183,7 +207,7 @@ def _neighbours(
         later_row=np.where(has_next, runs.row[np.where(goes_on, run, following)], -1).astype(
             np.int32
         ),
-        is_exact=is_exact & (runs.row[run] >= 0),
+        state_if_far=np.where(is_exact, np.int8(EXACT), np.int8(STALE)),
     )
 
 
@@ -193,14 +217,15 @@ def _without_time(
     subjects: Int32s,
     timeless: npt.NDArray[np.bool_],
     rows: Int32s,
-    age_s: Int64s,
     state: npt.NDArray[np.int8],
+    age_s: Int64s,
 ) -> Interfaces:
+    """Answer the rows without a time: by the only snapshot, else not at all."""
     only = np.full(int(runs.subject[-1]) + 2, -1, np.int32)
     if len(line.times) == 1:
         only[runs.subject] = runs.row
     return Interfaces(
         np.where(timeless, only[subjects], rows),
-        np.where(timeless, STALE, state).astype(np.int8),
+        np.where(timeless, np.int8(STALE), state),
         np.where(timeless, 0, age_s),
     )

@@ -144,7 +144,7 @@ def security_group_rule(raw: Raw) -> SecurityGroupRule:
 
 
 def permissions(raw: Raw) -> Iterator[SecurityGroupRule]:
-    """Read ``IpPermissions`` and ``IpPermissionsEgress`` of a security group: a rule without id for each counterpart."""
+    """Read ``IpPermissions`` and ``IpPermissionsEgress`` of a group: a rule without id for each counterpart."""
     for name in ("IpPermissions", "IpPermissionsEgress"):
         for permission in raw.get(name) or ():
             rule = SecurityGroupRule(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from vpcflow.inventory.as_of import RunTable, run_table
+from vpcflow.inventory.as_of import RunTable, distinct_numbers, run_table
 from vpcflow.inventory.networks import Network, NetworkBook, network, network_book
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
 
 _UNIQUE_LOCAL = 0xFC >> 1
+_NO_ROW = np.int32(np.iinfo(np.int32).max)
 
 
 class RowRun(NamedTuple):
@@ -65,22 +66,49 @@ class Holdings(NamedTuple):
 
 
 class OwnAddresses(NamedTuple):
-    """The networks of each interface version: ``keys`` is ``row * networks + network``, ascending."""
+    """
+    The networks of each interface version.
+
+    ``keys`` is ``row * networks + network``, ascending. The versions that have a network lie between rows ``lowest`` and
+    ``highest`` of it, and are all of these where ``is_whole``: nearly always, for the versions of an ENI are neighbours.
+    """
 
     book: NetworkBook
     keys: Int64s
+    lowest: Int32s
+    highest: Int32s
+    is_whole: npt.NDArray[np.bool_]
 
-    def hold(self, rows: Int64s, levels: Sequence[Int32s]) -> npt.NDArray[np.bool_]:
-        """Tell for each (row, address) whether the version has the address, alone or in a prefix; false for row -1."""
+    def hold(self, rows: Int32s, levels: Sequence[Int32s], index: Int32s) -> npt.NDArray[np.bool_]:
+        """
+        Tell for each row whether that version has the address, alone or in a prefix.
+
+        ``index`` is the place of each row's address in ``levels``, -1 where null; false for row -1 and for null.
+        """
         held = np.zeros(len(rows), np.bool_)
-        if not len(self.keys):
-            return held
         for level in levels:
-            maybe = np.flatnonzero(~held & (rows >= 0) & (level >= 0))
-            wanted = rows[maybe] * len(self.book.numbers) + level[maybe]
-            at = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
-            held[maybe] = self.keys[at] == wanted
+            # Number -1 (in no network) and index -1 (no address) both find the end, where no row can be.
+            numbers = np.append(level, np.int32(-1))
+            between = rows >= np.append(self.lowest, _NO_ROW)[numbers].take(index)
+            between &= rows <= np.append(self.highest, np.int32(-1))[numbers].take(index)
+            sure = np.append(self.is_whole, True)[numbers].take(index)
+            held |= between & sure
+            self._look_closer(held, rows, numbers, index, np.flatnonzero(between & ~sure))
         return held
+
+    def _look_closer(
+        self,
+        held: npt.NDArray[np.bool_],
+        rows: Int32s,
+        numbers: Int32s,
+        index: Int32s,
+        places: npt.NDArray[np.intp],
+    ) -> None:
+        if len(places):
+            wanted = rows[places].astype(np.int64) * len(self.book.numbers) + numbers[index[places]]
+            pairs, code = distinct_numbers(wanted)
+            at = np.minimum(np.searchsorted(self.keys, pairs), len(self.keys) - 1)
+            held[places] |= (self.keys[at] == pairs)[code]
 
 
 @lru_cache(maxsize=1 << 18)
@@ -106,8 +134,17 @@ def _networks(texts: Iterable[str]) -> list[Network]:
 def own_addresses(enis: Sequence[Eni], book: NetworkBook) -> OwnAddresses:
     """Note which networks each version has."""
     count = len(book.numbers)
-    keys = [row * count + book.numbers[n] for row, eni in enumerate(enis) for n in networks_of(eni)]
-    return OwnAddresses(book, np.array(sorted(keys), np.int64))
+    found = [
+        row * count + book.numbers[n] for row, eni in enumerate(enis) for n in networks_of(eni)
+    ]
+    keys = np.array(sorted(found), np.int64)
+    rows, numbers = np.divmod(keys, max(count, 1))
+    lowest = np.full(count, _NO_ROW, np.int32)
+    highest = np.full(count, -1, np.int32)
+    np.minimum.at(lowest, numbers, rows)
+    np.maximum.at(highest, numbers, rows)
+    is_whole = np.bincount(numbers, minlength=count) == highest - lowest + 1
+    return OwnAddresses(book, keys, lowest, highest, is_whole)
 
 
 def holdings(

@@ -138,17 +138,8 @@ class Inventory:
         self, rows: Int32s, addresses: pa.DictionaryArray, *, parsed: Addresses | None = None
     ) -> Bools:
         """Tell for each row whether the address is one of that ENI version's; false where row or address is unknown."""
-        own = self._own
-        levels = own.book.containing(_numbers(addresses, parsed))
-        index = _indices(addresses)
-        maybe = np.flatnonzero((rows >= 0) & _any_level(levels)[index])
-        width = len(addresses.dictionary)
-        pairs, code = distinct_numbers(rows[maybe].astype(np.int64) * width + index[maybe])
-        held = np.zeros(len(rows), np.bool_)
-        if len(maybe):
-            of_pair, address = np.divmod(pairs, width)
-            held[maybe] = own.hold(of_pair, [level[address] for level in levels])[code]
-        return held
+        levels = self._own.book.containing(_numbers(addresses, parsed))
+        return self._own.hold(rows, levels, _indices(addresses))
 
     # CIDR questions
 
@@ -276,7 +267,7 @@ def _indices(column: pa.DictionaryArray) -> npt.NDArray[np.int32]:
 def _spread(column: pa.DictionaryArray, codes: dict[str, int]) -> Int32s:
     """Look every distinct value up and give each row its code; -1 where null or not found."""
     found = [codes.get(value, -1) for value in column.dictionary.to_pylist()]
-    return np.array([*found, -1], np.int32)[_indices(column)]
+    return np.array([*found, -1], np.int32).take(_indices(column))
 
 
 def _any_level(levels: list[Int32s]) -> Bools:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 Tags = tuple[tuple[str, str], ...]
 """Tags as (key, value), sorted by key."""
@@ -20,6 +21,7 @@ Scope = tuple[str | None, str | None]
 _REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d+")
 
 
+@lru_cache(maxsize=4096)
 def region_of(zone_or_arn: str | None) -> str | None:
     """
     Give the region in the name of an Availability Zone, Local Zone or Wavelength Zone, or in an ARN; None without one.

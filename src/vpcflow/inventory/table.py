@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
     from vpcflow.inventory.model import Eni, Tags
 
-_TEXT = pa.dictionary(pa.int32(), pa.string())
 _TAGS = pa.list_(pa.struct([pa.field("key", pa.string()), pa.field("value", pa.string())]))
 
 
@@ -65,7 +64,7 @@ def interface_table(versions: Sequence[EniVersion]) -> InterfaceTable:
 
 
 def _text(values: Iterable[str | None]) -> pa.DictionaryArray:
-    return pa.array(list(values), pa.string()).dictionary_encode().cast(_TEXT)
+    return pa.array(list(values), pa.string()).dictionary_encode()
 
 
 def _structs(tags: Tags) -> list[dict[str, str]]:
