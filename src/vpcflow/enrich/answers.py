@@ -151,9 +151,9 @@ class Answers:
 
 
 def added_type(column: str) -> pa.DataType:
-    """Give the type an added column has in memory: texts, also in lists, are dictionaries."""
+    """Give the type an added column has in memory: texts, also in lists, are dictionaries, save the distinct ids."""
     declared = ADDED_BY_COLUMN[column].type
-    return _IN_MEMORY.get(declared, declared)
+    return declared if column == "event_id" else _IN_MEMORY.get(declared, declared)
 
 
 def codes_of(column: pa.DictionaryArray) -> npt.NDArray[np.int32]:
