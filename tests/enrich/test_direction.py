@@ -103,7 +103,7 @@ def test_without_an_inventory_only_the_log_tells():
 
 
 def test_each_leg_of_a_nat_gateway_has_its_own_direction():
-    """https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-records-examples.html, traffic through a NAT gateway"""
+    """https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-records-examples.html, NAT gateway"""
     nat = Reference(inventory=inventory(eni("eni-1235b8ca123456789", "10.0.0.220")))
     batch = flows(
         "interface_id srcaddr dstaddr pkt_srcaddr pkt_dstaddr",

@@ -139,5 +139,5 @@ def test_a_column_no_enricher_adds_is_refused(columns):
 def test_flows_are_not_enriched_twice():
     batch = enrich(flows("srcaddr", "10.0.0.5"), SOMETHING, columns={"direction"})
 
-    with pytest.raises(ValueError, match="the flows have already: direction$"):
+    with pytest.raises(ValueError, match=r"the flows have already: direction$"):
         enrich(batch, SOMETHING, columns={"direction"})
