@@ -20,12 +20,7 @@ _BLOCKS = st.one_of(
 @given(st.lists(_BLOCKS, max_size=30, unique=True), st.data())
 def test_the_longest_block_that_holds_the_address_wins(blocks, data):
     edges = [end for block in blocks for end in (block[0], block[-1])]
-    near = [
-        edge + step
-        for edge in edges
-        for step in (-1, 0, 1)
-        if 0 <= int(edge) + step < 2**32
-    ]
+    near = [edge + step for edge in edges for step in (-1, 0, 1) if 0 <= int(edge) + step < 2**32]
     addresses = [
         *edges,
         *near,

@@ -20,6 +20,7 @@ from vpcflow.geo.place_table import NO_PLACE, Places, PlaceTableBuilder
 from vpcflow.special_ranges import GLOBAL, classify
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from os import PathLike
 
 Kind = Literal["place", "asn"]
@@ -31,7 +32,7 @@ _ATTRIBUTIONS = {
     "dbip": "IP Geolocation by DB-IP (https://db-ip.com)",
     "geolite2": "This product includes GeoLite Data created by MaxMind, available from https://www.maxmind.com",
 }
-"""What licences ask for, by what the names of the database or its file begin with or hold, hyphens aside."""
+"""What licences ask for, by what the names of the database or its file hold, hyphens aside."""
 
 
 class GeoDatabase:
@@ -42,7 +43,7 @@ class GeoDatabase:
     come from several threads. Memory is bounded: after ``max_addresses`` what has been found is forgotten.
     """
 
-    def __init__(self, path: Path, *, max_addresses: int = 1 << 20) -> None:
+    def __init__(self, path: Path, *, max_addresses: int = 1 << 19) -> None:
         self.path = path
         self._mmdb = Mmdb(path)
         self._max_addresses = max_addresses
@@ -91,7 +92,7 @@ class GeoDatabase:
             return None
         return (
             f"the geolocation database {self.type} is of {self.build_date}, {days} days old:"
-            " addresses have moved since"
+            " addresses have moved since, and --geo takes a newer one"
         )
 
     def places(self, addresses: Addresses) -> Places:
@@ -123,21 +124,7 @@ class GeoDatabase:
         return rows
 
     def _read(self, addresses: Addresses) -> list[Place]:
-        return [
-            read_place(
-                self._mmdb.decode(
-                    ipaddress.IPv4Address(low)
-                    if is_ipv4
-                    else ipaddress.IPv6Address(high << 64 | low)
-                )
-            )
-            for is_ipv4, high, low in zip(
-                addresses.is_ipv4.tolist(),
-                addresses.high.tolist(),
-                addresses.low.tolist(),
-                strict=True,
-            )
-        ]
+        return [read_place(self._mmdb.decode(address)) for address in _one_by_one(addresses)]
 
     def _is_full(self) -> bool:
         # There are never more places than addresses.
@@ -175,3 +162,9 @@ def _pick(addresses: Addresses, at: npt.NDArray[np.intp]) -> Addresses:
     return Addresses(
         addresses.valid[at], addresses.is_ipv4[at], addresses.high[at], addresses.low[at]
     )
+
+
+def _one_by_one(addresses: Addresses) -> Iterator[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    halves = zip(addresses.high.tolist(), addresses.low.tolist(), strict=True)
+    for is_ipv4, (high, low) in zip(addresses.is_ipv4.tolist(), halves, strict=True):
+        yield ipaddress.IPv4Address(low) if is_ipv4 else ipaddress.IPv6Address(high << 64 | low)

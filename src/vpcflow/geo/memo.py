@@ -89,7 +89,7 @@ class Memo:
     def _grow(self) -> None:
         full = np.flatnonzero(self._values != _EMPTY)
         keys, values = _pick(self._keys, full), self._values[full]
-        self._allocate(len(keys), max(self._length * 2 - 1, 1).bit_length() + 1)
+        self._allocate(len(keys), (self._length * 3).bit_length())
         self._length -= len(values)
         self._insert(keys, values)
 
