@@ -1,6 +1,7 @@
 #!/bin/sh
-# Write requirements/*.txt: every version and hash, for all platforms and Pythons, and no index address.
-# Core and Spark take dev's versions, so that what is tested is what is installed.
+# Write requirements/*.txt: every version and hash, for all platforms and Pythons, and no index address. Versions stay
+# as they are where they can; UPGRADE=--upgrade takes the newest.
+# Core and Spark take dev's versions, so that what is tested is what is installed; and every Python takes the same ones.
 set -eu
 cd "$(dirname "$0")/.."
 uv="${UV:-.venv/bin/uv}"
@@ -10,7 +11,7 @@ compile() {
     shift
     echo "locking requirements/$output"
     "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-        --custom-compile-command "make lock" --output-file "requirements/$output" pyproject.toml "$@"
+        --fork-strategy fewest ${UPGRADE:-} --custom-compile-command "make lock" --output-file "requirements/$output" pyproject.toml "$@"
 }
 
 compile dev.txt --extra aws --extra console --extra iceberg --extra opensearch --group dev
