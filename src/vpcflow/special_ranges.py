@@ -54,6 +54,4 @@ def classify(addresses: Addresses) -> npt.NDArray[np.int8]:
 
 @cache
 def _table() -> PrefixTable:
-    return prefix_table(
-        (cidr, code) for code, text in _SPECIAL.items() for cidr in text.split()
-    )
+    return prefix_table((cidr, code) for code, text in _SPECIAL.items() for cidr in text.split())
