@@ -1,0 +1,91 @@
+"""
+The schema of a file of flows: the order of its columns, their types in memory, and batches brought to it.
+
+Batches of one run may differ: every layout has columns of its own. A file has one schema.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vpcflow.fields import ADDED, FIELDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+TEXT = pa.dictionary(pa.int32(), pa.string())
+"""Text in memory. Parquet files hold it as plain strings, encoded by a dictionary of the row group."""
+
+_TEXTS = pa.list_(TEXT)
+
+
+def _in_memory(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_string(kind):
+        return TEXT
+    return _TEXTS if kind.equals(pa.list_(pa.string())) else kind
+
+
+TYPES: Mapping[str, pa.DataType] = MappingProxyType(
+    {column.column: _in_memory(column.type) for column in (*FIELDS, *ADDED)}
+)
+"""The types in memory of all known columns, in the order of the table of fields; an unknown column is text."""
+
+
+def schema_of(names: Iterable[str]) -> pa.Schema:
+    """
+    Give the schema of a set of columns: known ones in the order of the table of fields, then unknown ones as they came.
+
+    >>> schema_of(["x", "eni_type", "srcaddr"]).names
+    ['srcaddr', 'eni_type', 'x']
+    """
+    wanted = dict.fromkeys(names)
+    known = [name for name in TYPES if name in wanted]
+    unknown = [name for name in wanted if name not in TYPES]
+    return pa.schema([(name, TYPES.get(name, TEXT)) for name in (*known, *unknown)])
+
+
+def aligned(flows: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """
+    Give the batch exactly the columns of the schema, in its order; a column it lacks is null.
+
+    Columns the schema lacks are left out: see ``schema_of`` for one that has them all.
+    """
+    if flows.schema.equals(schema):
+        return flows
+    found = set(flows.schema.names)
+    columns = [
+        _as_type(flows.column(field.name), field.type)
+        if field.name in found
+        else pa.nulls(flows.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _as_type(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    if column.type.equals(kind):
+        return column
+    if kind.equals(TEXT):
+        return _as_text(column)
+    if kind.equals(_TEXTS) and pa.types.is_list(column.type):
+        return _as_texts(column)
+    return column.cast(kind)
+
+
+def _as_text(column: pa.Array) -> pa.DictionaryArray:
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(pa.string())
+    return column.cast(pa.string()).dictionary_encode()
+
+
+def _as_texts(column: pa.ListArray) -> pa.ListArray:
+    bounds = column.offsets
+    first, last = bounds[0].as_py(), bounds[-1].as_py()
+    values = _as_text(column.values.slice(first, last - first))
+    return pa.ListArray.from_arrays(
+        pc.subtract(bounds, first), values, type=_TEXTS, mask=column.is_null()
+    )
