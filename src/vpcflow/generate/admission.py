@@ -1,0 +1,103 @@
+"""
+Which security group rules admit a connection: the truth the traffic is made by.
+
+https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vpcflow.generate.endpoints import Endpoints
+    from vpcflow.generate.network import Network, Rule
+
+ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
+
+ACCEPTED, REJECTED_EGRESS, REJECTED_INGRESS = 0, 1, 2
+"""Verdicts: where the initiator's or the responder's groups stop a connection, if they do."""
+
+_NUMBERS = {"icmp": ICMP, "tcp": TCP, "udp": UDP, "icmpv6": ICMPV6}
+_ECHO_REQUEST = {ICMP: 8, ICMPV6: 128}
+
+_Block = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Admission:
+    """Answers for one network, and remembers its answers."""
+
+    def __init__(self, network: Network, endpoints: Endpoints) -> None:
+        self._network = network
+        self._endpoints = endpoints
+        self._lists = {
+            pl.id: [ipaddress.ip_network(cidr) for cidr, _ in pl.entries]
+            for pl in network.prefix_lists
+        }
+        self._blocks: dict[str, list[_Block]] = {}
+        self._rules: dict[tuple[str, bool], list[Rule]] = {}
+        for rule in network.rules:
+            self._rules.setdefault((rule.group_id, rule.egress), []).append(rule)
+        self._answers: dict[tuple[int, int, bool, int, int], tuple[str, ...]] = {}
+
+    def rules(
+        self, eni: int, peer: int, *, egress: bool, protocol: int, port: int
+    ) -> tuple[str, ...]:
+        """
+        Give the ids of all rules of the ENI's groups that admit a connection, sorted; none means it is rejected.
+
+        ``eni`` and ``peer`` are rows of the network's ENIs and of the endpoints. ``port`` is the responder's port; an
+        ICMP connection is an echo request.
+        """
+        key = (eni, peer, egress, protocol, port)
+        known = self._answers.get(key)
+        if known is None:
+            known = self._answers[key] = self._match(eni, peer, egress, protocol, port)
+        return known
+
+    def verdict(self, initiator: int, responder: int, *, protocol: int, port: int) -> int:
+        """Tell what becomes of a connection: ``ACCEPTED``, ``REJECTED_EGRESS`` or ``REJECTED_INGRESS``."""
+        own, far = (int(self._endpoints.eni[row]) for row in (initiator, responder))
+        if own >= 0 and not self.rules(own, responder, egress=True, protocol=protocol, port=port):
+            return REJECTED_EGRESS
+        if far >= 0 and not self.rules(far, initiator, egress=False, protocol=protocol, port=port):
+            return REJECTED_INGRESS
+        return ACCEPTED
+
+    def _match(
+        self, eni: int, peer: int, egress: bool, protocol: int, port: int
+    ) -> tuple[str, ...]:
+        address = ipaddress.ip_address(self._endpoints.texts[peer])
+        peer_eni = int(self._endpoints.eni[peer])
+        peer_groups = self._network.enis[peer_eni].group_ids if peer_eni >= 0 else ()
+        return tuple(
+            sorted(
+                rule.id
+                for group_id in self._network.enis[eni].group_ids
+                for rule in self._rules.get((group_id, egress), ())
+                if _allows(rule, protocol, port)
+                and (
+                    rule.peer in peer_groups
+                    or any(address in block for block in self._blocks_of(rule.peer))
+                )
+            )
+        )
+
+    def _blocks_of(self, peer: str) -> list[_Block]:
+        """Give the CIDRs a rule's peer stands for; a group stands for none."""
+        if peer not in self._blocks:
+            if peer.startswith("sg-"):
+                self._blocks[peer] = []
+            else:
+                self._blocks[peer] = self._lists.get(peer) or [ipaddress.ip_network(peer)]
+        return self._blocks[peer]
+
+
+def _allows(rule: Rule, protocol: int, port: int) -> bool:
+    if rule.protocol == "-1":
+        return True
+    if _NUMBERS[rule.protocol] != protocol:
+        return False
+    if protocol in _ECHO_REQUEST:
+        return rule.from_port in (-1, _ECHO_REQUEST[protocol])
+    return rule.from_port <= port <= rule.to_port
