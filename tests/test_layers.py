@@ -26,7 +26,7 @@ LAYERS: tuple[dict[str, str], ...] = (
         "parse": "parse linewise columns careful tables ocsf",
         "envelopes": "envelopes decode",
         "encode": "json_lines fragments",
-        "output": "pending_file",
+        "output": "file_schema pending_file",
         "inventory": "inventory",
         "geo": "geo",
         "networks": "networks",

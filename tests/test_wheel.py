@@ -23,8 +23,9 @@ FLOW = (
 
 
 def run(*command: str | Path, cwd: Path, given: str = "") -> subprocess.CompletedProcess[str]:
-    """Run a command as a user would: without the settings of this test run's Python."""
+    """Run a command as a new user would: without this test run's settings, and with no data folder yet."""
     environment = {name: text for name, text in os.environ.items() if not name.startswith("PYTHON")}
+    environment["XDG_DATA_HOME"] = str(cwd / "data")
     return subprocess.run(
         command, cwd=cwd, input=given, env=environment, capture_output=True, text=True, check=False
     )
