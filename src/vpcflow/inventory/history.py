@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
-from vpcflow.inventory.timeline import runs_of, timeline
+from vpcflow.inventory.timeline import Entries, runs_of, timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -87,8 +87,9 @@ def _validity(
     key: Callable[[T], str],
 ) -> dict[str, tuple[Validity[T], ...]]:
     asked = [snapshot for snapshot in snapshots if kind in snapshot.kinds]
-    seen = [[(key(o), o.scope, o) for o in objects(snapshot)] for snapshot in asked]
-    line = timeline(asked, kind, (scope for of_one in seen for _, scope, _ in of_one))
+    entries: Entries[T, T] = Entries(lambda one: (key(one), one.scope, one))
+    seen = [entries.of(objects(snapshot)) for snapshot in asked]
+    line = timeline(asked, kind, entries.scopes)
     times = line.times.tolist()
     return {
         k: tuple(Validity(times[r.first], times[r.last], r.value) for r in runs)

@@ -69,8 +69,9 @@ class OwnAddresses(NamedTuple):
     """
     The networks of each interface version.
 
-    ``keys`` is ``row * networks + network``, ascending. The versions that have a network lie between rows ``lowest`` and
-    ``highest`` of it, and are all of these where ``is_whole``: nearly always, for the versions of an ENI are neighbours.
+    ``keys`` is ``row * networks + network``, ascending. The versions that have a network lie between its ``lowest``
+    and its ``highest`` row, and are all of these where ``is_whole``: nearly always, as an ENI's versions are
+    neighbours.
     """
 
     book: NetworkBook

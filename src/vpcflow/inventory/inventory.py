@@ -22,7 +22,7 @@ from vpcflow.inventory.holdings import (
     public_networks_of,
 )
 from vpcflow.inventory.table import EniVersion, interface_table
-from vpcflow.inventory.timeline import runs_of, timeline
+from vpcflow.inventory.timeline import Entries, runs_of, timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from vpcflow.addresses import Addresses
     from vpcflow.inventory.cidrs import VpcCidrs
     from vpcflow.inventory.holdings import OwnAddresses
-    from vpcflow.inventory.model import Eni, FlowLog, Scope, Snapshot
+    from vpcflow.inventory.model import Eni, FlowLog, Instance, Scope, Snapshot
     from vpcflow.inventory.networks import Network
+    from vpcflow.inventory.timeline import Entry
 
 Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
@@ -50,8 +51,8 @@ class Inventory:
     def __init__(self, snapshots: Iterable[Snapshot]) -> None:
         self.snapshots = tuple(sorted(snapshots, key=lambda s: (s.captured_at, s.origin)))
         asked = [s for s in self.snapshots if "interfaces" in s.kinds]
-        seen = [_versions(s) for s in asked]
-        self._line = timeline(asked, "interfaces", (scope for of in seen for _, scope, _ in of))
+        seen, scopes = _versions(asked)
+        self._line = timeline(asked, "interfaces", scopes)
         runs = runs_of(self._line, seen)
         rows = {version: None for of_one in runs.values() for version in (r.value for r in of_one)}
         row_of = {version: row for row, version in enumerate(rows)}
@@ -231,7 +232,7 @@ class Inventory:
         levels = held.book.containing(_numbers(addresses, parsed))
         index = _indices(addresses)
         subjects = np.full(len(addresses), -1, np.int32)
-        maybe = np.flatnonzero((places >= 0) & _any_level(levels)[index])
+        maybe = np.flatnonzero((places >= 0) & _any_level(levels).take(index))
         width = len(addresses.dictionary)
         pairs, code = distinct_numbers(places[maybe].astype(np.int64) * width + index[maybe])
         if len(maybe):
@@ -244,12 +245,29 @@ class Inventory:
         )  # fmt: skip
 
 
-def _versions(snapshot: Snapshot) -> list[tuple[str, Scope, EniVersion]]:
-    names = {i.instance_id: i.name for i in snapshot.instances}
-    return [
-        (e.interface_id, e.scope, EniVersion(e, names.get(e.instance_id or "")))
-        for e in snapshot.interfaces
-    ]
+def _versions(
+    snapshots: Iterable[Snapshot],
+) -> tuple[list[list[Entry[EniVersion]]], Iterable[Scope]]:
+    """Give the ENI versions of each snapshot, and the scopes of all."""
+    names: Entries[Instance, str | None] = Entries(lambda i: (i.instance_id, i.scope, i.name))
+    unnamed: Entries[Eni, EniVersion] = Entries(
+        lambda e: (e.interface_id, e.scope, EniVersion(e, None))
+    )
+    known: dict[tuple[int, str], Entry[EniVersion]] = {}
+    seen = []
+    for snapshot in snapshots:
+        name_of = {instance_id: name for instance_id, _, name in names.of(snapshot.instances)}
+        entries = unnamed.of(snapshot.interfaces)
+        if name_of:
+            for place, eni in enumerate(snapshot.interfaces):
+                name = name_of.get(eni.instance_id or "")
+                if name is not None:
+                    key = id(eni), name
+                    if key not in known:
+                        known[key] = eni.interface_id, eni.scope, EniVersion(eni, name)
+                    entries[place] = known[key]
+        seen.append(entries)
+    return seen, unnamed.scopes
 
 
 def _numbers(addresses: pa.DictionaryArray, parsed: Addresses | None) -> Addresses:

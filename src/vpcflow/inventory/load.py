@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
+from isal import igzip, isal_zlib
 
 from vpcflow.errors import InventoryError
 from vpcflow.inventory.aws_cli import pages_of
 from vpcflow.inventory.capture import KINDS, Page, snapshot_of
 from vpcflow.inventory.inventory import Inventory
-from vpcflow.inventory.snapshots import MARK, SnapshotReader, text_of
+from vpcflow.inventory.snapshots import MARK, SnapshotReader, is_snapshot, read_snapshot, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -120,9 +119,14 @@ def _starts_as_json(file: Path) -> bool:
 
 def _read_file(file: Path, found: _Found, reader: SnapshotReader, warn: Warn) -> bool:
     """Add what a file holds; false where that is nothing we know."""
-    parsed = _parse(file)
+    data = _read_bytes(file)
+    snapshot = reader.read(data, str(file)) if is_snapshot(data) else None
+    if snapshot is not None:
+        found.snapshots.append(snapshot)
+        return True
+    parsed = _parse(data, file)
     if isinstance(parsed, dict) and MARK in parsed:
-        found.snapshots.append(reader.read(parsed, str(file)))
+        found.snapshots.append(read_snapshot(parsed, str(file)))
         return True
     pages = pages_of(parsed, file, warn)
     if not pages:
@@ -134,19 +138,24 @@ def _read_file(file: Path, found: _Found, reader: SnapshotReader, warn: Warn) ->
     return True
 
 
-def _parse(file: Path) -> Any:
+def _read_bytes(file: Path) -> bytes:
+    """Read a file, plain or gzip, as UTF-8."""
     try:
         data = file.read_bytes()
         if data.startswith(b"\x1f\x8b"):
-            data = gzip.decompress(data)
-    except (OSError, EOFError, zlib.error) as error:
+            data = igzip.decompress(data)
+    except (OSError, EOFError, isal_zlib.error) as error:
         raise InventoryError(f"{file}: cannot be read: {error}") from error
-    if not data.strip():
-        raise InventoryError(f"{file}: empty: did the command that should have filled it work?")
     # PowerShell's `>` writes UTF-16, or UTF-8 with a byte order mark.
     for bom, encoding in _BOMS.items():
         if data.startswith(bom):
-            data = data.decode(encoding, "replace").encode()
+            return data.decode(encoding, "replace").encode()
+    return data
+
+
+def _parse(data: bytes, file: Path) -> Any:
+    if not data.strip():
+        raise InventoryError(f"{file}: empty: did the command that should have filled it work?")
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError as error:

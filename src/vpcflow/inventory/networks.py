@@ -32,6 +32,9 @@ class Network(NamedTuple):
 def network(text: str) -> Network | None:
     """Read an address or CIDR; None where the text is neither. Host bits are dropped, as AWS does."""
     try:
+        if "/" not in text:
+            address = ipaddress.ip_address(text)
+            return Network(int(address), address.max_prefixlen, address.version == 4)
         parsed = ipaddress.ip_network(text, strict=False)
     except ValueError:
         return None

@@ -3,12 +3,17 @@ Our own snapshots: one JSON file, plain or gzip, for everything captured at one 
 
 ::
 
-    {"vpcflow_snapshot": 1,
-     "captured_at": "2026-11-24T05:39:00Z",
-     "scopes": [["123456789012", "eu-west-1"]],
-     "interfaces": [{"interface_id": "eni-…", "owner_id": "123456789012", "groups": [{"group_id": "sg-…"}], …}],
-     "security_groups": […], "security_group_rules": […], "prefix_lists": […], "instances": […],
-     "subnets": […], "vpcs": […], "flow_logs": […]}
+    {"vpcflow_snapshot":1,"captured_at":"2026-11-24T05:39:00Z","scopes":[["123456789012","eu-west-1"]],
+    "interfaces":[
+    {"interface_id":"eni-…","owner_id":"123456789012","groups":[{"group_id":"sg-…","name":"web"}],…},
+    {"interface_id":"eni-…",…}
+    ],
+    "security_groups":[
+    …
+    ]}
+
+The lists are those of a `Snapshot`, each object on a line of its own: what changed between two of them is what
+``diff`` shows.
 
 Objects have the fields of the classes in `model`, tags as one object. A field that has its default is left out; a
 list that was not captured is left out too, an empty one says that there was nothing. Room is left for lists to come:
@@ -51,15 +56,15 @@ if TYPE_CHECKING:
 VERSION = 1
 MARK = "vpcflow_snapshot"
 
-_LISTS: Mapping[str, tuple[type[Any], str]] = {
-    "interfaces": (Eni, "interface_id"),
-    "security_groups": (SecurityGroup, "group_id"),
-    "security_group_rules": (SecurityGroupRule, "rule_id"),
-    "prefix_lists": (PrefixList, "prefix_list_id"),
-    "instances": (Instance, "instance_id"),
-    "subnets": (Subnet, "subnet_id"),
-    "vpcs": (Vpc, "vpc_id"),
-    "flow_logs": (FlowLog, "flow_log_id"),
+_LISTS: Mapping[str, type[Any]] = {
+    "interfaces": Eni,
+    "security_groups": SecurityGroup,
+    "security_group_rules": SecurityGroupRule,
+    "prefix_lists": PrefixList,
+    "instances": Instance,
+    "subnets": Subnet,
+    "vpcs": Vpc,
+    "flow_logs": FlowLog,
 }
 
 
@@ -79,75 +84,122 @@ _NESTED: Mapping[str, Callable[[Any], Any]] = {
 
 class SnapshotReader:
     """
-    Reads snapshots one after the other; an object that is as it was in the one before is not made again.
+    Reads snapshots one after the other; an object whose line was in one before is not made again.
 
     That makes a long history fast to read and small in memory.
     """
 
     def __init__(self) -> None:
-        self._before: dict[str, dict[str, tuple[Any, Any]]] = {}
+        self._made: dict[tuple[str, bytes], Any] = {}
 
-    def read(self, raw: dict[str, Any], origin: str) -> Snapshot:
-        """Make a snapshot of parsed JSON; InventoryError, naming ``origin``, where it is none that we know."""
-        version = raw[MARK]
-        if not isinstance(version, int) or not 1 <= version <= VERSION:
-            raise InventoryError(
-                f"{origin}: snapshot format {version!r} is not known to this vpcflow, which reads up to {VERSION}:"
-                " use a newer vpcflow"
-            )
-        unknown = raw.keys() - _LISTS.keys() - {MARK, "captured_at", "scopes"}
-        if unknown:
-            raise InventoryError(f"{origin}: no snapshot has {', '.join(sorted(unknown))}")
-        try:
-            lists = {name: self._objects(name, raw[name]) for name in _LISTS if name in raw}
-            snapshot = Snapshot(
-                captured_at=seconds_of(raw["captured_at"]),
-                scopes=tuple((account, region) for account, region in raw.get("scopes", ())),
-                kinds=frozenset(lists),
-                origin=origin,
-                **lists,
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InventoryError(f"{origin}: damaged snapshot ({error})") from error
-        scopes = {*snapshot.scopes, *scopes_seen(snapshot)}
-        in_order = tuple(sorted(scopes, key=lambda s: (s[0] or "", s[1] or "")))
-        return dataclasses.replace(snapshot, scopes=in_order)
+    def read(self, data: bytes, origin: str) -> Snapshot | None:
+        """
+        Make a snapshot of a file; None where it is not laid out line by line, as `snapshot_json` does.
 
-    def _objects(self, name: str, raws: list[dict[str, Any]]) -> tuple[Any, ...]:
-        cls, id_field = _LISTS[name]
-        before = self._before.get(name, {})
-        now: dict[str, tuple[Any, Any]] = {}
-        objects = []
-        for raw in raws:
-            one_id = raw.get(id_field)
-            known = before.get(one_id) if one_id else None
-            one = known[1] if known is not None and known[0] == raw else _object(cls, raw)
-            objects.append(one)
-            if one_id:
-                now[one_id] = raw, one
-        self._before[name] = now
-        return tuple(objects)
+        Raises InventoryError, which names ``origin``, where the snapshot is damaged or newer than this program.
+        """
+        head, *lines = data.rstrip().split(b"\n")
+        if not is_snapshot(data) or not head.endswith(b",") or lines[-1:] != [b"]}"]:
+            return None
+        lists: dict[str, list[Any]] = {}
+        name = ""
+        for line in lines:
+            if line.startswith(b"{"):
+                lists[name].append(self._object(name, line.rstrip(b","), origin))
+            elif line.startswith(b'"') and line.endswith(b'":['):
+                name = line[1:-3].decode()
+                _check_list(name, origin)
+                lists[name] = []
+            elif line not in {b"],", b"]}"}:
+                return None
+        return _snapshot(_parse(head[:-1] + b"}", origin), lists, origin)
+
+    def _object(self, name: str, line: bytes, origin: str) -> Any:
+        one = self._made.get((name, line))
+        if one is None:
+            one = self._made[name, line] = _object(name, _parse(line, origin), origin)
+        return one
 
 
-def _object(cls: type[Any], raw: dict[str, Any]) -> Any:
+def is_snapshot(data: bytes) -> bool:
+    """Tell whether the bytes begin as a snapshot of ours does."""
+    return data.startswith(b'{"%s":' % MARK.encode())
+
+
+def read_snapshot(raw: dict[str, Any], origin: str) -> Snapshot:
+    """Make a snapshot of parsed JSON; raises InventoryError as `SnapshotReader.read` does."""
+    lists: dict[str, list[Any]] = {}
+    _check_version(raw[MARK], origin)
+    for name in raw.keys() - {MARK, "captured_at", "scopes"}:
+        _check_list(name, origin)
+        lists[name] = [_object(name, one, origin) for one in raw[name]]
+    return _snapshot(raw, lists, origin)
+
+
+def _snapshot(head: dict[str, Any], lists: dict[str, list[Any]], origin: str) -> Snapshot:
+    _check_version(head[MARK], origin)
+    try:
+        captured_at = seconds_of(head["captured_at"])
+        scopes = {(account, region) for account, region in head.get("scopes", ())}
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(origin, error) from error
+    objects = {name: tuple(ones) for name, ones in lists.items()}
+    snapshot = Snapshot(captured_at, kinds=frozenset(lists), origin=origin, **objects)
+    in_order = sorted({*scopes, *scopes_seen(snapshot)}, key=lambda s: (s[0] or "", s[1] or ""))
+    return dataclasses.replace(snapshot, scopes=tuple(in_order))
+
+
+def _check_version(version: Any, origin: str) -> None:
+    if not isinstance(version, int) or not 1 <= version <= VERSION:
+        raise InventoryError(
+            f"{origin}: snapshot format {version!r} is not known to this vpcflow, which reads up to {VERSION}:"
+            " use a newer vpcflow"
+        )
+
+
+def _check_list(name: str, origin: str) -> None:
+    if name not in _LISTS:
+        raise InventoryError(f"{origin}: no snapshot has {name!r} (known: {', '.join(_LISTS)})")
+
+
+def _damaged(origin: str, error: Exception) -> InventoryError:
+    return InventoryError(f"{origin}: damaged snapshot ({error}): capture or import it again")
+
+
+def _parse(data: bytes, origin: str) -> dict[str, Any]:
+    try:
+        return dict(orjson.loads(data))
+    except ValueError as error:
+        raise _damaged(origin, error) from error
+
+
+def _object(name: str, raw: dict[str, Any], origin: str) -> Any:
     values = {}
-    for name, value in raw.items():
-        if name in _NESTED and value is not None:
-            values[name] = _NESTED[name](value)
-        else:
-            values[name] = tuple(value) if isinstance(value, list) else value
-    return cls(**values)
+    try:
+        for field, value in raw.items():
+            if field in _NESTED and value is not None:
+                values[field] = _NESTED[field](value)
+            else:
+                values[field] = tuple(value) if isinstance(value, list) else value
+        return _LISTS[name](**values)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise _damaged(origin, error) from error
 
 
 def snapshot_json(snapshot: Snapshot) -> bytes:
-    """Write a snapshot as JSON, the same bytes for equal snapshots; `Snapshot.origin` is not part of it."""
-    lists = {
-        name: [_plain(one) for one in getattr(snapshot, name)]
+    """
+    Write a snapshot as JSON, a line for each object, the same bytes for equal snapshots.
+
+    ``Snapshot.origin`` is not part of it.
+    """
+    head = {MARK: VERSION, "captured_at": text_of(snapshot.captured_at), "scopes": snapshot.scopes}
+    lists = [
+        b'"%s":[\n' % name.encode()
+        + b"".join(b"%s,\n" % orjson.dumps(_plain(one)) for one in getattr(snapshot, name))[:-2]
         for name in _LISTS
         if name in snapshot.kinds
-    }
-    head = {MARK: VERSION, "captured_at": text_of(snapshot.captured_at), "scopes": snapshot.scopes}
-    return orjson.dumps({**head, **lists}, option=orjson.OPT_APPEND_NEWLINE)
+    ]
+    return b"%s,\n" % orjson.dumps(head)[:-1] + b"\n],\n".join(lists) + b"\n]}\n"
 
 
 def _plain(one: Any) -> dict[str, Any]:

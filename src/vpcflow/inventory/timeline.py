@@ -13,11 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from vpcflow.inventory.model import Scope, Snapshot
 
+T = TypeVar("T")
 V = TypeVar("V")
+
+Entry = tuple[str, "Scope", V]
+"""An object's id, its scope, and its version."""
 
 
 class Run(NamedTuple, Generic[V]):
@@ -58,27 +62,67 @@ def timeline(snapshots: Sequence[Snapshot], kind: str, scopes: Iterable[Scope]) 
     return Timeline(times, codes, until.astype(np.int32), since.astype(np.int32))
 
 
-def runs_of(
-    line: Timeline, seen: Sequence[Iterable[tuple[str, Scope, V]]]
-) -> dict[str, list[Run[V]]]:
+class Entries(Generic[T, V]):
+    """
+    Makes (id, scope, version) of objects, each once.
+
+    Snapshots of a history share the objects that did not change, so most are known by their identity.
+    """
+
+    def __init__(self, make: Callable[[T], Entry[V]]) -> None:
+        self._make = make
+        self._made: dict[int, tuple[T, Entry[V]]] = {}
+
+    def of(self, objects: Iterable[T]) -> list[Entry[V]]:
+        made = self._made
+        found = []
+        for one in objects:
+            known = made.get(id(one))
+            if known is None:
+                # The object is kept too, so that no other can take over its identity.
+                known = made[id(one)] = one, self._make(one)
+            found.append(known[1])
+        return found
+
+    @property
+    def scopes(self) -> dict[Scope, None]:
+        """The distinct scopes of all objects so far, in order of appearance."""
+        return dict.fromkeys(entry[1] for _, entry in self._made.values())
+
+
+def runs_of(line: Timeline, seen: Iterable[Iterable[Entry[V]]]) -> dict[str, list[Run[V]]]:
     """
     Find the runs of every object, by its id.
 
-    ``seen`` has for each snapshot of the timeline the (id, scope, version) of its objects; an id is there once.
+    ``seen`` has for each snapshot of the timeline the entries of its objects; an id is there once.
     """
-    found: dict[str, list[Run[V]]] = {}
-    for k, objects in enumerate(seen):
+    found: dict[str, list[_Open[V]]] = {}
+    newest: dict[str, _Open[V]] = {}
+    for k, entries in enumerate(seen):
         # The covering snapshot before this one, for each scope: a run that ends there goes on.
         before = line.covered_until[:, k - 1].tolist() if k else [-1] * len(line.scopes)
-        for key, scope, value in objects:
-            runs = found.get(key)
-            code = line.scopes[scope]
-            if runs is None:
-                found[key] = [Run(value, code, k, k)]
-                continue
-            last = runs[-1]
-            if last.last == before[code] and (last.value is value or last.value == value):
-                runs[-1] = Run(value, code, last.first, k)
+        for key, scope, value in entries:
+            run = newest.get(key)
+            if (
+                run is not None
+                and run.last == before[run.scope]
+                and (run.value is value or run.value == value)
+            ):
+                run.last = k
             else:
-                runs.append(Run(value, code, k, k))
-    return found
+                newest[key] = run = _Open(value, line.scopes[scope], k)
+                found.setdefault(key, []).append(run)
+    return {
+        key: [Run(r.value, r.scope, r.first, r.last) for r in runs] for key, runs in found.items()
+    }
+
+
+class _Open(Generic[V]):
+    """A run that may still grow."""
+
+    __slots__ = ("first", "last", "scope", "value")
+
+    def __init__(self, value: V, scope: int, first: int) -> None:
+        self.value = value
+        self.scope = scope
+        self.first = self.last = first
