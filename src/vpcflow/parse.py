@@ -49,8 +49,11 @@ def parse(
     (``--log-format``, the account's flow logs), or where none is given AWS's default: version 2's, or the Transit
     Gateway's where the second token is ``TransitGateway``.
     """
+    fast = _parse_whole(block.data, block, layout, possible)
+    if fast is not None:
+        return fast
     text = plain(block.data)
-    fast = _parse_whole(text, block, layout, possible)
+    fast = None if text == block.data else _parse_whole(text, block, layout, possible)
     return fast or Parsed(*linewise.parse_lines(text, block, layout, possible))
 
 
@@ -68,6 +71,9 @@ def _parse_whole(
     table = columns.read_csv(text, only)
     rows = line_count(text)
     if table is None or table.num_rows != rows:
+        return None
+    table = columns.encode_texts(table)
+    if columns.has_loose_text(table):
         return None
     batch, rejects, _ = columns.finish(table, only, block, np.arange(headers, headers + rows))
     return Parsed((batch,) if batch.num_rows else (), tuple(rejects), headers, 0, layout)
