@@ -13,30 +13,47 @@ if TYPE_CHECKING:
 
     from vpcflow.addresses import Addresses
 
+# No value of a block, nor -1, which is none's.
+_CUT = np.int32(-2)
+
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Intervals(NamedTuple):
+    """Intervals without gaps, the first from 0, each with a value: -1 where no block is."""
+
+    starts: npt.NDArray[np.uint64] | npt.NDArray[np.bytes_]
+    values: npt.NDArray[np.int32]
+
+    def at(self, keys: npt.NDArray[np.uint64] | npt.NDArray[np.bytes_]) -> npt.NDArray[np.int32]:
+        """Give the value of the interval each key is in."""
+        return self.values[np.searchsorted(self.starts, keys, side="right") - 1]
 
 
 class PrefixTable(NamedTuple):
     """
-    CIDR blocks flattened to sorted intervals: the one that holds an address begins at the last start not above it.
+    CIDR blocks flattened to intervals.
 
-    IPv6 starts are 16 bytes, big-endian: numpy compares them as 128-bit numbers.
+    ``ipv4_whole`` has the value of each IPv4 /16 that is within one interval, and ``_CUT`` for the others: most
+    addresses are found so without a search. IPv6 starts are 16 bytes, big-endian.
     """
 
-    ipv4_starts: npt.NDArray[np.uint64]
-    ipv4_values: npt.NDArray[np.int32]
-    ipv6_starts: npt.NDArray[np.bytes_]
-    ipv6_values: npt.NDArray[np.int32]
+    ipv4: Intervals
+    ipv6: Intervals
+    ipv4_whole: npt.NDArray[np.int32]
 
     def lookup(self, addresses: Addresses) -> npt.NDArray[np.int32]:
         """Give the value of the longest block that holds each address; -1 where none does, or it is no address."""
-        found = np.full(len(addresses.valid), -1, np.int32)
-        ipv4 = np.flatnonzero(addresses.is_ipv4)
-        found[ipv4] = _in_force(self.ipv4_starts, self.ipv4_values, addresses.low[ipv4])
+        # Where there is no IPv4 address the number may be any: what is found for it is replaced.
+        found: npt.NDArray[np.int32] = self.ipv4_whole[
+            (addresses.low >> np.uint64(16)) & np.uint64(0xFFFF)
+        ]
+        found[~addresses.is_ipv4] = -1
+        cut = np.flatnonzero(found == _CUT)
+        found[cut] = self.ipv4.at(addresses.low[cut])
         ipv6 = np.flatnonzero(addresses.valid & ~addresses.is_ipv4)
         if len(ipv6):
-            keys = ipv6_keys(addresses.high[ipv6], addresses.low[ipv6])
-            found[ipv6] = _in_force(self.ipv6_starts, self.ipv6_values, keys)
+            found[ipv6] = self.ipv6.at(ipv6_keys(addresses.high[ipv6], addresses.low[ipv6]))
         return found
 
 
@@ -49,30 +66,18 @@ def prefix_table(blocks: Iterable[tuple[str, int]]) -> PrefixTable:
     values = {ipaddress.ip_network(cidr): value for cidr, value in blocks}
     ipv4_starts, ipv4_values = _flatten([(n, v) for n, v in values.items() if n.version == 4])
     ipv6_starts, ipv6_values = _flatten([(n, v) for n, v in values.items() if n.version == 6])
-    return PrefixTable(
-        np.array(ipv4_starts, np.uint64),
-        np.array(ipv4_values, np.int32),
-        np.array([start.to_bytes(16) for start in ipv6_starts], "S16"),
-        np.array(ipv6_values, np.int32),
+    return _table(
+        Intervals(np.array(ipv4_starts, np.uint64), np.array(ipv4_values, np.int32)),
+        Intervals(
+            np.array([start.to_bytes(16) for start in ipv6_starts], "S16"),
+            np.array(ipv6_values, np.int32),
+        ),
     )
 
 
 def overlay(upper: PrefixTable, lower: PrefixTable) -> PrefixTable:
     """Give the table with the upper one's values, and the lower one's where the upper has none."""
-    ipv4_starts = np.union1d(upper.ipv4_starts, lower.ipv4_starts)
-    ipv6_starts = np.union1d(upper.ipv6_starts, lower.ipv6_starts)
-    return PrefixTable(
-        ipv4_starts,
-        _over(
-            _in_force(upper.ipv4_starts, upper.ipv4_values, ipv4_starts),
-            _in_force(lower.ipv4_starts, lower.ipv4_values, ipv4_starts),
-        ),
-        ipv6_starts,
-        _over(
-            _in_force(upper.ipv6_starts, upper.ipv6_values, ipv6_starts),
-            _in_force(lower.ipv6_starts, lower.ipv6_values, ipv6_starts),
-        ),
-    )
+    return _table(_overlay(upper.ipv4, lower.ipv4), _overlay(upper.ipv6, lower.ipv6))
 
 
 def ipv6_keys(high: npt.NDArray[np.uint64], low: npt.NDArray[np.uint64]) -> npt.NDArray[np.bytes_]:
@@ -110,13 +115,15 @@ def _flatten(blocks: list[tuple[_Network, int]]) -> tuple[list[int], list[int]]:
     return starts, values
 
 
-def _in_force(
-    starts: npt.NDArray[np.uint64] | npt.NDArray[np.bytes_],
-    values: npt.NDArray[np.int32],
-    keys: npt.NDArray[np.uint64] | npt.NDArray[np.bytes_],
-) -> npt.NDArray[np.int32]:
-    return values[np.searchsorted(starts, keys, side="right") - 1]
+def _overlay(upper: Intervals, lower: Intervals) -> Intervals:
+    starts = np.union1d(upper.starts, lower.starts)
+    over, under = upper.at(starts), lower.at(starts)
+    return Intervals(starts, np.where(over < 0, under, over))
 
 
-def _over(upper: npt.NDArray[np.int32], lower: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-    return np.where(upper < 0, lower, upper)
+def _table(ipv4: Intervals, ipv6: Intervals) -> PrefixTable:
+    firsts = np.arange(1 << 16, dtype=np.uint64) << np.uint64(16)
+    at_first = np.searchsorted(ipv4.starts, firsts, side="right") - 1
+    at_last = np.searchsorted(ipv4.starts, firsts | np.uint64(0xFFFF), side="right") - 1
+    whole = np.where(at_first == at_last, ipv4.values[at_first], _CUT)
+    return PrefixTable(ipv4, ipv6, whole)

@@ -46,9 +46,9 @@ def test_tcp_flags_are_named_lowest_bit_first(flags, names):
 
 
 def test_flags_of_other_protocols_are_null_and_of_unknown_ones_are_not():
-    added = added_by(protocol=[17, None, 6], tcp_flags=[0, 2, 2])
+    added = added_by(protocol=[17, None, 6, 300], tcp_flags=[0, 2, 2, 2])
 
-    assert added["tcp_flag_names"].to_pylist() == [None, ["syn"], ["syn"]]
+    assert added["tcp_flag_names"].to_pylist() == [None, ["syn"], ["syn"], None]
 
 
 def test_a_layout_without_the_protocol_has_flags_all_the_same():

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from vpcflow.enrich.answers import Answers
 
 _TCP = 6
-_FLAG_BITS = 8
-_NULL = -1
+
+# Numbers are brought to -1 (null) … 256 (that, or more), so that tables of 258 items name them: 256 and the last item,
+# which -1 takes, have no name.
+_NULL, _MORE = -1, 256
 
 
 def add_names(flows: pa.RecordBatch, answers: Answers) -> dict[str, pa.Array]:
@@ -36,50 +38,41 @@ def add_names(flows: pa.RecordBatch, answers: Answers) -> dict[str, pa.Array]:
     }
 
 
-def _numbers(flows: pa.RecordBatch, name: str) -> npt.NDArray[np.int64]:
-    """Give a column's numbers; -1 for null, which no number of a flow log is."""
+def _numbers(flows: pa.RecordBatch, name: str) -> npt.NDArray[np.intp]:
     if name not in flows.schema.names:
-        return np.full(flows.num_rows, _NULL, np.int64)
+        return np.full(flows.num_rows, _NULL, np.intp)
     column = flows.column(name)
     if column.null_count:
         column = column.fill_null(_NULL)
-    return np.asarray(column.to_numpy(zero_copy_only=False), np.int64)
+    numbers: npt.NDArray[np.int32] = column.to_numpy(zero_copy_only=False)
+    return np.minimum(numbers, _MORE).astype(np.intp)
 
 
 def _named(
-    numbers: npt.NDArray[np.int64], codes: npt.NDArray[np.int32], names: pa.StringArray
+    numbers: npt.NDArray[np.intp], codes: npt.NDArray[np.int32], names: pa.StringArray
 ) -> pa.DictionaryArray:
-    """Name numbers; those the table does not reach, and -1, take its last item: no name."""
-    last = len(codes) - 1
-    in_table = (numbers >= 0) & (numbers < last)
-    return dictionary_array(codes[np.where(in_table, numbers, last)], names)
+    return dictionary_array(codes[numbers], names)
 
 
-def _flag_names(flags: npt.NDArray[np.int64], protocols: npt.NDArray[np.int64]) -> pa.ListArray:
-    is_tcp = (protocols == _TCP) | (protocols == _NULL)
-    named = is_tcp & (flags >= 0) & (flags < len(_FLAG_LISTS))
-    return _FLAG_LISTS.take(pa.array(np.where(named, flags, 0), pa.int64(), mask=~named))
+def _flag_names(flags: npt.NDArray[np.intp], protocols: npt.NDArray[np.intp]) -> pa.ListArray:
+    named = (flags != _NULL) & ((protocols == _TCP) | (protocols == _NULL))
+    return _FLAG_LISTS.take(pa.array(np.where(named, flags, _MORE)))
 
 
 def _table(names: Mapping[int, str]) -> tuple[npt.NDArray[np.int32], pa.StringArray]:
-    """Give the index of each number's name, with an item for no name at the end, and the names."""
-    codes = np.full(max(names) + 2, _NULL, np.int32)
+    """Give the index of each number's name, -1 where it has none, and the names."""
+    codes = np.full(_MORE + 2, -1, np.int32)
     codes[list(names)] = np.arange(len(names))
     return codes, pa.array(names.values(), pa.string())
 
 
 def _flag_lists() -> pa.ListArray:
-    """Give the list of flag names for each of the 256 combinations of flags."""
-    names = list(TCP_FLAGS.values())
-    lists = [
-        [bit for bit in range(_FLAG_BITS) if flags >> bit & 1] for flags in range(1 << _FLAG_BITS)
-    ]
-    offsets = np.cumsum([0, *(len(bits) for bits in lists)])
-    codes = [bit for bits in lists for bit in bits]
-    return pa.ListArray.from_arrays(
-        pa.array(offsets, pa.int32()),
-        pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), pa.array(names, pa.string())),
-    )
+    """Give the list of names for each of the 256 combinations of flags, and null for what is more."""
+    lists = [[i for i, bit in enumerate(TCP_FLAGS) if flags & bit] for flags in range(_MORE)]
+    codes = pa.array([code for codes in lists for code in codes], pa.int32())
+    names = pa.DictionaryArray.from_arrays(codes, pa.array(TCP_FLAGS.values(), pa.string()))
+    offsets = pa.array(np.cumsum([0, *map(len, lists)]), pa.int32())
+    return pa.ListArray.from_arrays(offsets, names).take(pa.array([*range(_MORE), None]))
 
 
 _PROTOCOL_CODES, _PROTOCOL_NAMES = _table(PROTOCOLS)
