@@ -17,7 +17,10 @@ import pyarrow.compute as pc
 from vpcflow.fragments import Part
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+
+    Encode = Callable[[pa.RecordBatch], Iterator[pa.Buffer]]
+    """From flows to JSON lines, in order; each buffer holds whole lines."""
 
 _ROWS = 8192  # of one buffer: some 3 MB of documents stay in the processor's cache, and their memory is used again
 _FEW = 1024  # making so many pieces anew costs less than a copy in each row

@@ -10,12 +10,9 @@ from vpcflow.schemas.appender import encode_appender
 from vpcflow.schemas.flat import encode_flat
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Mapping
 
-    import pyarrow as pa
-
-    Encode = Callable[[pa.RecordBatch], Iterator[pa.Buffer]]
-    """From flows to JSON lines in order; each buffer holds whole lines. Nothing else is promised about their size."""
+    from vpcflow.json_lines import Encode
 
 __all__ = ["SCHEMAS", "Schema", "encode_appender", "encode_flat"]
 

@@ -1,0 +1,137 @@
+"""
+Parquet as query engines like it: row groups of some 130,000 flows, each column encoded by what it holds.
+
+Measured with 150,000 rows of 64 columns, nanoseconds a value: text by dictionary 20, as plain text 60 to 160; ports and
+byte counts as differences 26, by dictionary 54 and larger; unique ids by length 80, by dictionary 320. Least and
+greatest values cost 1 to 2 for numbers, but 36 to 40 for text with many values, so only text that data are often
+ordered by has them. zstd at level 1 takes 3 % more time than snappy and 20 % less space.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from vpcflow.file_schema import TEXT, aligned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+ROWS = 131_072
+"""A row group is written as soon as so many rows have come."""
+
+_MOST_ROWS = 2 * ROWS  # of one row group
+_UNIQUE = frozenset({"event_id", "cloudwatch_event_id"})
+_FEW_VALUES = frozenset(
+    "version protocol tcp_flags traffic_path encryption_status src_as_number dst_as_number".split()
+)
+_TEXT_WITH_BOUNDS = frozenset("account_id interface_id vpc_id eni_vpc_id action".split())
+# Arrow checks the size of the dictionary page after each batch, and writes all further values plain beyond the limit.
+_DICTIONARY_LIMIT_BYTES = 64 << 20
+# Bounds are worked out per written batch, from the distinct values of the batch: 1,024 rows cost twice as much.
+_ROWS_AT_ONCE = 65_536
+
+
+def stored(schema: pa.Schema) -> pa.Schema:
+    """Give the schema of the file: as in memory, but unique text without the dictionary that would not help."""
+    return pa.schema(
+        [(field.name, pa.string() if field.name in _UNIQUE else field.type) for field in schema]
+    )
+
+
+def open_writer(path: Path, schema: pa.Schema, *, page_index: bool = False) -> pq.ParquetWriter:
+    """
+    Open a Parquet file for flows of that schema in memory; write what ``row_group`` gives.
+
+    Every engine sees plain strings and lists: no Arrow schema is stored beside Parquet's own.
+    """
+    numbers = [f.name for f in schema if pa.types.is_integer(f.type) and f.name not in _FEW_VALUES]
+    unique = [name for name in schema.names if name in _UNIQUE]
+    others = [
+        path
+        for path, name in _leaves(schema)
+        if name not in _UNIQUE and name not in numbers
+    ]
+    bounded = [
+        f.name
+        for f in schema
+        if pa.types.is_primitive(f.type) or f.name in _TEXT_WITH_BOUNDS
+    ]
+    return pq.ParquetWriter(
+        path,
+        stored(schema),
+        compression="zstd",
+        compression_level=1,
+        store_schema=False,
+        use_dictionary=others or False,
+        column_encoding={
+            **dict.fromkeys(numbers, "DELTA_BINARY_PACKED"),
+            **dict.fromkeys(unique, "DELTA_LENGTH_BYTE_ARRAY"),
+        },
+        write_statistics=bounded or False,
+        write_batch_size=_ROWS_AT_ONCE,
+        dictionary_pagesize_limit=_DICTIONARY_LIMIT_BYTES,
+        write_page_index=page_index,
+    )
+
+
+def row_group(batches: Sequence[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
+    """
+    Put batches of that schema in memory together for the writer, with one dictionary a column.
+
+    Were they left apart, the writer would meet a second dictionary within the row group and write plain text from there.
+    """
+    kept = stored(schema)
+    ready = [
+        pa.RecordBatch.from_arrays(
+            [
+                _plain(column) if field.name in _UNIQUE else column
+                for column, field in zip(batch.columns, schema, strict=True)
+            ],
+            schema=kept,
+        )
+        for batch in batches
+    ]
+    table = pa.Table.from_batches(ready, kept)
+    return table if len(ready) == 1 else table.combine_chunks()
+
+
+def write_row_group(writer: pq.ParquetWriter, table: pa.Table) -> None:
+    """Write what ``row_group`` gave as one row group, or as several where it is very long."""
+    writer.write_table(table, row_group_size=_MOST_ROWS)
+
+
+def read_row_groups(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Read a file written here, a row group at a time, brought to a schema in memory that has its columns."""
+    text = [path for path, _ in _leaves(schema) if "key_value" not in path]
+    with pq.ParquetFile(path, read_dictionary=text) as file:
+        for place in range(file.num_row_groups):
+            for batch in file.read_row_group(place).combine_chunks().to_batches():
+                yield aligned(batch, schema)
+
+
+def _leaves(schema: pa.Schema) -> Iterator[tuple[str, str]]:
+    """Give the paths of Parquet's leaf columns, each with the name of its column."""
+    for field in schema:
+        if not pa.types.is_list(field.type):
+            yield field.name, field.name
+        elif pa.types.is_struct(field.type.value_type):
+            for inner in field.type.value_type:
+                yield f"{field.name}.list.element.{inner.name}", field.name
+        else:
+            yield f"{field.name}.list.element", field.name
+
+
+def _plain(column: pa.Array) -> pa.Array:
+    """Decode a dictionary column; where no value repeats it is its own dictionary."""
+    if not column.type.equals(TEXT):
+        return column
+    indices = column.indices
+    if len(column.dictionary) == len(column) and indices.null_count == 0:
+        if np.array_equal(indices.to_numpy(), np.arange(len(indices), dtype=np.int32)):
+            return column.dictionary
+    return column.cast(pa.string())
