@@ -14,8 +14,6 @@ from vpcflow.codes import PEER_SCOPES
 from vpcflow.enrich.answers import codes_of, dictionary_array, row_indices
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from vpcflow.enrich.answers import Answers
     from vpcflow.inventory import Inventory
 
@@ -24,6 +22,7 @@ Int32s = npt.NDArray[np.int32]
 
 _NAMES = pa.array(PEER_SCOPES, pa.string())
 _SCOPE = {name: code for code, name in enumerate(PEER_SCOPES)}
+_VPC, _OTHER_VPC, _UNKNOWN = (_SCOPE[name] for name in ("vpc", "other_known_vpc", "unknown"))
 _SCOPE_OF_CLASS = {
     special_ranges.NO_ADDRESS: "unknown",
     special_ranges.GLOBAL: "internet",
@@ -56,30 +55,26 @@ class _Ends(NamedTuple):
 
 class _Vpcs(NamedTuple):
     """
-    VPCs by number, an index into ``ids``, -1 for none: of each row's own interface, and of its peer.
-
-    ``is_elsewhere``: the peer is in a known VPC, or one of several, and not in the own. ``is_disputed``: it is in a
-    known VPC, which may or may not be the own one.
+    The VPC of each row's peer, by number, an index into ``ids``, and the scope that follows; -1 for what is not known.
     """
 
     ids: pa.StringArray
-    own: Int32s
     peer: Int32s
-    is_elsewhere: Bools
-    is_disputed: Bools
+    scope: Int32s
 
 
 class _Blocks(NamedTuple):
     """
     Which VPCs' CIDR blocks hold the addresses of a batch: the distinct sets of VPCs, by number.
 
-    ``set_of`` gives each address's set (the last item, no address: the empty set); ``holds[set, vpc]`` (false for VPC
-    -1), ``only`` the VPC of a set of one, else -1. Set 0 is the empty one.
+    ``set_of`` gives each address's set (the last item, no address: the empty set), ``only`` the VPC of a set of one,
+    else -1. ``scope[set, vpc]`` is what an address in that set is, seen from that VPC, -1 where nothing follows; its
+    last column stands for VPC -1, one not known.
     """
 
     set_of: Int32s
-    holds: Bools
     only: Int32s
+    scope: npt.NDArray[np.int8]
 
 
 def add_peer(flows: pa.RecordBatch, answers: Answers) -> dict[str, pa.Array]:
@@ -174,70 +169,66 @@ def _interfaces(answers: Answers, ends: _Ends, classes: npt.NDArray[np.int8]) ->
 
 
 def _vpcs(answers: Answers, ends: _Ends, interface: Int32s) -> _Vpcs:
+    """Find each peer's VPC: that of its interface, else as logged, else the one whose blocks hold the address."""
+    inventory = answers.reference.inventory
     numbers: dict[str, int] = {}
     own = _numbered(answers.own_vpc_ids, numbers)
     peer = _numbered(answers.column("tgw_dst_vpc_id"), numbers)
-    inventory = answers.reference.inventory
     if inventory is None:
-        nowhere = np.zeros(len(own), np.bool_)
-        return _Vpcs(pa.array(numbers, pa.string()), own, peer, nowhere, nowhere)
+        scope = _scope_of_vpcs(own, peer, np.zeros(len(numbers) + 1, np.bool_))
+        return _Vpcs(pa.array(numbers, pa.string()), peer, scope)
     of_interface = np.append(_numbered(inventory.interfaces.vpc_id, numbers), np.int32(-1))
+    peer = np.where(interface < 0, peer, of_interface[interface])
     blocks = _blocks(inventory, answers, numbers)
-    peer = np.where(of_interface[interface] < 0, peer, of_interface[interface])
+    known = np.zeros(len(numbers) + 1, np.bool_)
+    known[[*(numbers[vpc_id] for vpc_id in inventory.vpc_ids), *of_interface]] = True
+    known[-1] = False
 
-    # Only of a VPC whose own blocks are known can it be said that an address is in another.
-    is_outside = _marked(inventory.vpc_ids, numbers)[own]
     set_ = blocks.set_of[ends.address]
-    by_block = np.where(is_outside, blocks.only[set_], np.int32(-1))
-    by_block = np.where(blocks.holds[set_, own], own, by_block)
-    peer = np.where(peer < 0, by_block, peer)
-
-    known = _marked(
-        [*inventory.vpc_ids, *inventory.interfaces.vpc_id.dictionary.to_pylist()], numbers
-    )
-    is_somewhere = np.where(peer < 0, set_ > 0, known[peer] & (peer != own))
-    is_told_apart = np.where(peer < 0, is_outside, own >= 0)
+    by_block = blocks.scope[set_, own]
+    holder = np.where(by_block == _OTHER_VPC, blocks.only[set_], np.int32(-1))
+    holder = np.where(by_block == _VPC, own, holder)
     return _Vpcs(
         pa.array(numbers, pa.string()),
-        own,
-        peer,
-        is_elsewhere=is_somewhere & is_told_apart,
-        is_disputed=is_somewhere & ~is_told_apart,
+        np.where(peer < 0, holder, peer),
+        np.where(peer < 0, by_block, _scope_of_vpcs(own, peer, known)),
     )
+
+
+def _scope_of_vpcs(own: Int32s, peer: Int32s, known: Bools) -> Int32s:
+    """Compare VPCs by number: of two, one not known, nothing follows but that the peer may be in either."""
+    scope = np.where(own < 0, np.int32(_UNKNOWN), np.int32(_OTHER_VPC))
+    scope[~known[peer]] = -1
+    scope[(own == peer) & (own >= 0)] = _VPC
+    return scope
 
 
 def _blocks(inventory: Inventory, answers: Answers, numbers: dict[str, int]) -> _Blocks:
-    for vpc_id in inventory.vpc_ids:
-        numbers.setdefault(vpc_id, len(numbers))
-    sets: dict[tuple[str, ...], int] = {(): 0}
+    """Lay the CIDR blocks of all VPCs out for the batch's addresses; numbers VPCs that have none yet."""
+    with_blocks = [numbers.setdefault(vpc_id, len(numbers)) for vpc_id in inventory.vpc_ids]
     held_by = inventory.known_vpcs(answers.ends.texts, parsed=answers.end_addresses)
-    set_of = [sets.setdefault(vpc_ids, len(sets)) for vpc_ids in held_by]
-    holds = np.zeros((len(sets), len(numbers) + 1), np.bool_)
+    sets = {vpc_ids: number for number, vpc_ids in enumerate(dict.fromkeys([(), *held_by]))}
     only = np.full(len(sets), -1, np.int32)
+    scope = np.full((len(sets), len(numbers) + 1), -1, np.int8)
     for vpc_ids, number in sets.items():
         members = [numbers[vpc_id] for vpc_id in vpc_ids]
-        holds[number, members] = True
+        if members:
+            # Only of a VPC whose own blocks are known can it be said that an address is in another.
+            scope[number] = _UNKNOWN
+            scope[number, with_blocks] = _OTHER_VPC
+            scope[number, members] = _VPC
         if len(members) == 1:
             only[number] = members[0]
-    return _Blocks(np.array([*set_of, 0], np.int32), holds, only)
-
-
-def _marked(vpc_ids: Iterable[str], numbers: dict[str, int]) -> Bools:
-    """Mark the numbers of these VPCs; false for -1."""
-    marks = np.zeros(len(numbers) + 1, np.bool_)
-    marks[[numbers[vpc_id] for vpc_id in vpc_ids]] = True
-    return marks
+    return _Blocks(np.array([*(sets[vpc_ids] for vpc_ids in held_by), 0], np.int32), only, scope)
 
 
 def _scope(
     answers: Answers, ends: _Ends, interface: Int32s, vpcs: _Vpcs, classes: npt.NDArray[np.int8]
 ) -> Int32s:
-    """Choose each row's scope, an index into ``codes.PEER_SCOPES``: what is written later beats what was before."""
+    """Choose each row's scope, an index into ``codes.PEER_SCOPES``: what is found later beats what was before."""
     scope = _scope_of_addresses(answers, classes)[ends.address]
     scope[(scope == _SCOPE["internet"]) & _is_logged_service(answers, ends)] = _SCOPE["aws_service"]
-    scope[vpcs.is_disputed] = _SCOPE["unknown"]
-    scope[vpcs.is_elsewhere] = _SCOPE["other_known_vpc"]
-    scope[(vpcs.peer == vpcs.own) & (vpcs.own >= 0)] = _SCOPE["vpc"]
+    scope = np.where(vpcs.scope < 0, scope, vpcs.scope)
     if answers.reference.inventory is not None and answers.own is not None:
         ids = np.append(codes_of(answers.reference.inventory.interfaces.interface_id), np.int32(-1))
         is_same = (interface >= 0) & (ids[interface] == ids[answers.own.rows])
