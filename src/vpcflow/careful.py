@@ -28,7 +28,8 @@ def check_line(line: bytes, layout: Layout) -> bytes | str:
     """
     Check one plain line against a layout: give its canonical text, or the reason why it is no flow record.
 
-    The canonical text has single spaces and plain decimal numbers, times still as logged. ``-`` is null in every column; the reason is that of the first check that fails, count before values.
+    The canonical text has single spaces and plain decimal numbers, times still as logged. ``-`` is null in every
+    column. The reason is that of the first check that fails, count before values.
     """
     if len(line) > MAX_LINE_BYTES:
         return "line_too_long"

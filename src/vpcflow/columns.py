@@ -138,9 +138,7 @@ def places(block: Lines, at: npt.NDArray[np.int64]) -> dict[str, pa.Array]:
     return found
 
 
-def merge(
-    batches: Sequence[pa.RecordBatch], at: Sequence[npt.NDArray[np.int64]]
-) -> pa.RecordBatch:
+def merge(batches: Sequence[pa.RecordBatch], at: Sequence[npt.NDArray[np.int64]]) -> pa.RecordBatch:
     """Put batches of several layouts into one, in the order of the rows' places; a column a layout lacks is null."""
     if len(batches) == 1:
         return batches[0]
@@ -153,7 +151,11 @@ def merge(
 
 def distinct(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Keep the last columns last (where rows come from), whatever the layouts before them."""
-    tail = [n for n in ("source_object", "source_line", "cloudwatch_event_id") if n in batch.schema.names]
+    tail = [
+        n
+        for n in ("source_object", "source_line", "cloudwatch_event_id")
+        if n in batch.schema.names
+    ]
     return batch.select([n for n in batch.schema.names if n not in tail] + tail)
 
 
@@ -190,7 +192,12 @@ def _reject_at(block: Lines, place: int, layout: Layout) -> Reject:
     raw = block.raw(place)
     reason = careful.check_line(plain(raw), layout)
     # The careful way must agree that the row is bad; were it not to, the reason is still from the closed set.
-    return reject(block.source, int(block.numbers[place]), reason if isinstance(reason, str) else "bad_text", raw)
+    return reject(
+        block.source,
+        int(block.numbers[place]),
+        reason if isinstance(reason, str) else "bad_text",
+        raw,
+    )
 
 
 @functools.lru_cache(maxsize=64)

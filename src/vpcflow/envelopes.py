@@ -79,7 +79,9 @@ def _event(value: object, log_group: str | None) -> Event | Broken:
         message = value.get("message", value.get("@message"))
         event_id = value.get("id", value.get("eventId"))
         if isinstance(message, str):
-            return Event(_bytes(message), event_id if isinstance(event_id, str) else None, log_group)
+            return Event(
+                _bytes(message), event_id if isinstance(event_id, str) else None, log_group
+            )
     return Broken(_dump(value))
 
 

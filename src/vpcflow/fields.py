@@ -170,9 +170,7 @@ TGW_LAYOUT = (
 )
 
 _LIST = pa.list_(pa.string())
-_TAGS = pa.list_(
-    pa.struct([pa.field("key", pa.string()), pa.field("value", pa.string())])
-)
+_TAGS = pa.list_(pa.struct([pa.field("key", pa.string()), pa.field("value", pa.string())]))
 
 
 def _geo(side: str, of: str) -> tuple[Added, ...]:
@@ -185,7 +183,7 @@ def _geo(side: str, of: str) -> tuple[Added, ...]:
         Added(f"{side}_geo_latitude", pa.float64(), f"{side}_geo", f"Latitude of {of}, degrees north"),
         Added(f"{side}_geo_longitude", pa.float64(), f"{side}_geo", f"Longitude of {of}, degrees east"),
         Added(f"{side}_as_number", pa.int64(), f"{side}_geo", f"Autonomous system that announces {of}"),
-        Added(f"{side}_as_org", pa.string(), f"{side}_geo", f"Organisation of that autonomous system"),
+        Added(f"{side}_as_org", pa.string(), f"{side}_geo", "Organisation of that autonomous system"),
     )  # fmt: skip
 
 

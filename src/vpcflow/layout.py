@@ -89,7 +89,9 @@ def header_layout(line: bytes) -> Layout | None:
 
 def schema_of(layout: Layout) -> pa.Schema:
     """Give the schema of a batch of this layout: texts are dictionaries, numbers of their Parquet type."""
-    return pa.schema([pa.field(c, batch_type(k)) for c, k in zip(layout.columns, layout.kinds, strict=True)])
+    return pa.schema(
+        [pa.field(c, batch_type(k)) for c, k in zip(layout.columns, layout.kinds, strict=True)]
+    )
 
 
 def batch_type(kind: Kind) -> pa.DataType:

@@ -1,4 +1,4 @@
-"""Parse a block whose lines differ: headers within, several layouts, bad lines; and still read most of it as columns."""
+"""Parse a block whose lines differ (headers within, several layouts, bad lines), still mostly as columns."""
 
 from __future__ import annotations
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vpcflow.lines import Lines
     from vpcflow.rejects import Reject
 
+
 class Parsed(NamedTuple):
     """
     What a block held: the rows of the batches and the rejects together are the records found.
@@ -39,9 +40,7 @@ class Parsed(NamedTuple):
     layout: Layout | None
 
 
-def parse(
-    block: Lines, *, layout: Layout | None = None, possible: Sequence[Layout] = ()
-) -> Parsed:
+def parse(block: Lines, *, layout: Layout | None = None, possible: Sequence[Layout] = ()) -> Parsed:
     """
     Parse a block of lines; the only error, on any bytes, is ``FormatError`` for a header that names a field twice.
 

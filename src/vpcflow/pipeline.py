@@ -74,14 +74,14 @@ def read_flows(
         try:
             if isinstance(block, Rows):
                 rows = parse_rows(block.batch, block.source, block.first)
-                batches, rejects, unknown = [rows.batch], rows.rejects, rows.unknown
+                batches, rejects, unknown = (rows.batch,), rows.rejects, rows.unknown
             else:
                 possible = layouts.possible(block.log_group)
                 parsed = parse(block, layout=in_force, possible=possible)
                 _count_marks(books, block, parsed.headers, parsed.blanks)
                 _warn_of_other_header(layouts, parsed.layout, warn)
                 in_force = parsed.layout
-                batches = list(parsed.batches)
+                batches = parsed.batches
                 rejects = (*block.rejects, *parsed.rejects)
                 unknown = _unknown(batches)
         except FormatError as error:
@@ -121,10 +121,10 @@ def _count_marks(books: Books, block: Lines, headers: int, blanks: int) -> None:
     books.controls += block.controls
 
 
-def _unknown(batches: Sequence[pa.RecordBatch]) -> list[str]:
+def _unknown(batches: Sequence[pa.RecordBatch]) -> tuple[str, ...]:
 
     names = dict.fromkeys(name for batch in batches for name in batch.schema.names)
-    return [n for n in names if n not in FIELD_BY_COLUMN and n not in ADDED_BY_COLUMN]
+    return tuple(n for n in names if n not in FIELD_BY_COLUMN and n not in ADDED_BY_COLUMN)
 
 
 def _warn_of_other_header(layouts: Layouts, header: Layout | None, warn: Warn) -> None:

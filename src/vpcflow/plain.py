@@ -78,7 +78,7 @@ def has_odd_number(data: bytes) -> bool:
 
 
 def _windows(data: bytes) -> Iterator[Codes]:
-    """Look at the data in pieces that stay in the processor's cache; each begins with the last two bytes of the one before."""
+    """Look at the data in pieces that stay in the processor's cache, each with the first two bytes of the next."""
     codes = np.frombuffer(data, np.uint8)
     return (codes[at : at + _WINDOW_BYTES + 2] for at in range(0, len(codes), _WINDOW_BYTES))
 

@@ -82,5 +82,9 @@ class Books:
             "rejected": self.rejected.total(),
             "failed": self.failed,
         }
-        parts |= {n: c for n, c in (("requeued", self.requeued), ("duplicates", self.duplicates)) if c}
-        return f"{self.found:,} records found = " + " + ".join(f"{c:,} {n}" for n, c in parts.items())
+        parts |= {
+            n: c for n, c in (("requeued", self.requeued), ("duplicates", self.duplicates)) if c
+        }
+        return f"{self.found:,} records found = " + " + ".join(
+            f"{c:,} {n}" for n, c in parts.items()
+        )

@@ -117,7 +117,7 @@ def _checked(
 
 
 def _is_text(type_: pa.DataType) -> bool:
-    return pa.types.is_string(type_) or pa.types.is_large_string(type_)
+    return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_))
 
 
 def _text(array: pa.Array) -> pa.DictionaryArray:
@@ -130,7 +130,7 @@ def _text(array: pa.Array) -> pa.DictionaryArray:
         whole = pc.equal(pc.floor(array), array)
         if pc.all(pc.fill_null(whole, True)).as_py():
             array = pc.cast(array, pa.int64(), safe=False)
-    text = array.cast(pa.string()) if not pa.types.is_binary(array.type) else array.cast(pa.string())
+    text = array.cast(pa.string())
     nulls = pc.is_in(text, pa.array(_NULL_TEXTS))
     return pc.if_else(nulls, pa.scalar(None, pa.string()), text).dictionary_encode()
 
@@ -182,5 +182,3 @@ def _raw(rows: pa.RecordBatch, at: int) -> bytes:
 
 def _json(value: object) -> str:
     return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
-
-

@@ -202,7 +202,9 @@ class _TextReader:
             if header:
                 lines, header, self._lines_before = lines[1:], False, 1
             messages = [_csv_value(line, column) for line in lines]
-            yield self._lines("".join(f"{m}\n" for m in messages).encode("utf-8", "surrogateescape"))
+            yield self._lines(
+                "".join(f"{m}\n" for m in messages).encode("utf-8", "surrogateescape")
+            )
 
     def _from_envelopes(self, pieces: Iterator[bytes]) -> Iterator[Block]:
         batch = _Events(self._name, self._lines_before)
@@ -253,9 +255,7 @@ class _Events:
         if isinstance(event, envelopes.Broken):
             self.lines_before += 1
             self._reject_numbers.add(self.lines_before)
-            self._rejects.append(
-                reject(self._name, self.lines_before, "bad_envelope", event.raw)
-            )
+            self._rejects.append(reject(self._name, self.lines_before, "bad_envelope", event.raw))
             return
         self.log_group = event.log_group
         for i, line in enumerate(event.message.rstrip(b"\r\n").split(b"\n")):
@@ -267,9 +267,7 @@ class _Events:
 
     def lines(self) -> Lines:
         numbers = [
-            n
-            for n in range(self._first, self.lines_before + 1)
-            if n not in self._reject_numbers
+            n for n in range(self._first, self.lines_before + 1) if n not in self._reject_numbers
         ]
         return Lines(
             b"\n".join(self._messages) + b"\n" if self._messages else b"",

@@ -1,0 +1,98 @@
+"""``vpcflow enrich``: flows with their meaning."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from vpcflow.cli import options
+from vpcflow.cli.reference import ReferenceOptions, layouts_for, load_reference
+from vpcflow.cli.run import Work, exit_with, run
+from vpcflow.cli.sink import block_bytes_for, sink_opener
+from vpcflow.cli.words import Words
+from vpcflow.errors import FormatError
+from vpcflow.fields import ADDED, ADDED_BY_COLUMN, FIELD_BY_COLUMN
+from vpcflow.schemas import SCHEMAS
+
+HELP = """
+Enrich flow logs: security groups, direction, peer, geography and names for each record.
+
+INPUT is text (plain, gzip or zstd; bare lines, CloudWatch Logs or Firehose envelopes, console exports) or Parquet,
+known by content. Without --to, one JSON document a line on standard output, in input order.
+
+\b
+    vpcflow enrich --inventory inventory/ flows.log.gz > flows.ndjson
+    vpcflow enrich --inventory inventory/ --geo GeoLite2-City.mmdb --to enriched/ AWSLogs/
+"""
+
+_OURS = frozenset(a.column for a in ADDED if a.enricher != "reader")
+
+Schema = Annotated[
+    str, typer.Option("--schema", metavar="|".join(SCHEMAS), help="Form of NDJSON documents.")
+]
+Columns = Annotated[
+    str | None,
+    typer.Option(
+        "--columns",
+        metavar="NAMES",
+        show_default=False,
+        help="Only these columns, divided by commas; only what they need is computed.  [default: all]",
+    ),
+]
+
+
+def enrich_command(
+    inputs: options.Inputs = None,
+    inventory: options.InventoryPath = None,
+    inventory_time: options.InventoryTime = None,
+    inventory_max_age: options.InventoryMaxAge = 3600,
+    max_stale: options.MaxStale = None,
+    geo: options.Geo = None,
+    asn: options.Asn = None,
+    aws_ranges: options.AwsRanges = None,
+    networks: options.Networks = None,
+    schema: Schema = "flat",
+    columns: Columns = None,
+    to: options.To = None,
+    format_: options.Format = None,
+    log_format: options.LogFormat = None,
+    rejects: options.Rejects = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Enrich the inputs, and end with the exit status the books call for."""
+    words = Words(quiet=quiet)
+    names = _column_names(columns)
+    open_sink = sink_opener(to, format_, schema, names)
+    reference = load_reference(
+        ReferenceOptions(
+            inventory, inventory_time, inventory_max_age, max_stale, geo, asn, aws_ranges, networks
+        ),
+        words,
+    )
+    wanted = names or SCHEMAS[schema].columns
+    work = Work(
+        inputs=inputs or [],
+        open_sink=open_sink,
+        layouts=layouts_for(log_format or [], reference.inventory, words),
+        block_bytes=block_bytes_for(to, format_),
+        reference=reference,
+        columns=None if wanted is None else _OURS.intersection(wanted),
+        rejects=rejects,
+    )
+    exit_with(run(work, words, quiet=quiet))
+
+
+def _column_names(text: str | None) -> tuple[str, ...] | None:
+    """Read --columns; raises ``FormatError`` naming all that are no column."""
+    if text is None:
+        return None
+    names = tuple(
+        dict.fromkeys(name.strip().replace("-", "_") for name in text.split(",") if name.strip())
+    )
+    unknown = [n for n in names if n not in FIELD_BY_COLUMN and n not in ADDED_BY_COLUMN]
+    if unknown or not names:
+        raise FormatError(
+            f"--columns names no column: {', '.join(unknown) or text!r} (known: run `vpcflow fields`)"
+        )
+    return names

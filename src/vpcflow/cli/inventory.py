@@ -1,0 +1,88 @@
+"""``vpcflow inventory``: make a snapshot of what the AWS CLI printed, and look at what an inventory knows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from vpcflow.cli.inventory_view import describe, summarize
+from vpcflow.cli.options import read_time
+from vpcflow.cli.words import Words
+from vpcflow.inventory import import_captures, load_inventory, snapshot_file_name, write_snapshot
+
+app = typer.Typer(no_args_is_help=True, help="Make snapshots of AWS resources, and look at them.")
+
+_IMPORT_HELP = """
+Make one snapshot of what the AWS CLI printed.
+
+DIR is a directory of JSON files as `aws ec2 describe-network-interfaces > enis.json` leaves them, or one such file; all
+together are one capture, of as many accounts and regions as there are. Known, by content: describe-network-interfaces,
+-security-groups, -security-group-rules, -security-group-vpc-associations, -managed-prefix-lists, -instances, -subnets,
+-vpcs, -flow-logs, and get-managed-prefix-list-entries, whose file must have the pl-… in its name.
+
+\b
+    vpcflow inventory import aws-cli/ --to inventory/
+    vpcflow inventory import prod/ dev/ --to all.json.gz --captured-at 2026-01-31T12:00:00Z
+"""
+
+_SHOW_HELP = """
+Show what an inventory holds, or all it knows of one thing in it.
+
+PATH is what --inventory takes: AWS CLI files, a snapshot, or a directory of snapshots. WHAT is the id of a network
+interface or security group (with its rules), or an address.
+
+\b
+    vpcflow inventory show inventory/
+    vpcflow inventory show inventory/ sg-0123456789abcdef0
+"""
+
+
+@app.command("import", help=_IMPORT_HELP)
+def import_command(
+    directories: Annotated[list[Path], typer.Argument(metavar="DIR...", show_default=False)],
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            metavar="FILE|DIR",
+            show_default=False,
+            help="Where to write: a .json or .json.gz file, or a directory (one that is there, or ends"
+            " in /), in which the file is named after its capture time.",
+        ),
+    ],
+    captured_at: Annotated[
+        str | None,
+        typer.Option(
+            "--captured-at",
+            metavar="TIME",
+            show_default=False,
+            help="When it was captured, ISO 8601 or Unix seconds.  [default: when the newest file was written]",
+        ),
+    ] = None,
+) -> None:
+    words = Words(quiet=False)
+    at = None if captured_at is None else read_time(captured_at)
+    snapshot = import_captures(directories, captured_at=at, warn=words.say)
+    path = Path(to)
+    if to.endswith("/") or path.is_dir():
+        path = path / snapshot_file_name(snapshot.captured_at)
+    write_snapshot(replace(snapshot, origin=str(path)), path)
+    words.say(
+        f"wrote {path}: {len(snapshot.interfaces):,} network interfaces,"
+        f" {len(snapshot.security_groups):,} security groups"
+    )
+
+
+@app.command("show", help=_SHOW_HELP)
+def show_command(
+    path: Annotated[Path, typer.Argument(metavar="PATH", show_default=False)],
+    what: Annotated[str | None, typer.Argument(metavar="[WHAT]", show_default=False)] = None,
+) -> None:
+    inventory = load_inventory(path, warn=Words(quiet=False).say)
+    console = Console(highlight=False, soft_wrap=False)
+    for block in summarize(inventory) if what is None else describe(inventory, what):
+        console.print(block)

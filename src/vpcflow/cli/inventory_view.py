@@ -1,0 +1,211 @@
+"""What ``vpcflow inventory show`` shows: tables of an inventory, of an ENI, of a security group."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+from vpcflow.addresses import is_address
+from vpcflow.codes import PROTOCOLS
+from vpcflow.errors import InventoryError
+from vpcflow.inventory import networks_of, text_of_time
+from vpcflow.inventory.networks import network
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import RenderableType
+
+    from vpcflow.inventory import Eni, Inventory, SecurityGroup, SecurityGroupRule, Validity
+
+_MOST_ROWS = 20
+_MOST_IDS = 5
+
+
+def summarize(inventory: Inventory) -> Iterator[RenderableType]:
+    """Show how much of what there is, when it was captured, and the VPCs."""
+    times = inventory.capture_times
+    facts = _facts("inventory")
+    facts.add_row("snapshots", f"{len(times):,}")
+    facts.add_row("captured", text_of_time(times[0]))
+    if len(times) > 1:
+        facts.add_row("to", text_of_time(times[-1]))
+        facts.add_row("longest gap", _duration(max(b - a for a, b in pairwise(times))))
+    facts.add_row("accounts", _ids(sorted({account for account, _ in inventory.scopes if account})))
+    facts.add_row("regions", _ids(sorted({region for _, region in inventory.scopes if region})))
+    for name, objects in inventory.history._asdict().items():
+        versions = sum(map(len, objects.values()))
+        changes = f" in {versions:,} versions" if versions > len(objects) else ""
+        facts.add_row(name.replace("_", " "), f"{len(objects):,}{changes}")
+    facts.add_row("flow logs", f"{len(inventory.flow_logs):,}")
+    yield facts
+    if inventory.history.vpcs:
+        yield _vpcs(inventory)
+
+
+def describe(inventory: Inventory, what: str) -> Iterator[RenderableType]:
+    """Show all versions of an ENI or security group, or of the ENIs that had an address; InventoryError if none."""
+    history = inventory.history
+    if what in history.interfaces:
+        yield from map(_eni, history.interfaces[what])
+    elif what in history.security_groups:
+        yield from map(_group, history.security_groups[what])
+        yield _rules(what, inventory)
+    elif is_address(what):
+        yield from _holders(inventory, what)
+    else:
+        raise InventoryError(
+            f"{what!r} is no network interface, security group or address of this inventory:"
+            " run `vpcflow inventory show PATH` to see what it holds"
+        )
+
+
+def _facts(title: str) -> Table:
+    table = Table(title=title, title_justify="left", show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    return table
+
+
+def _vpcs(inventory: Inventory) -> Table:
+    newest = [versions[-1].value for versions in inventory.history.vpcs.values()]
+    count = Counter(v[-1].value.vpc_id for v in inventory.history.interfaces.values())
+    table = Table(
+        "VPC", "name", "account", "region", "CIDRs", "interfaces", box=None, pad_edge=False
+    )
+    for vpc in sorted(newest, key=lambda v: -count[v.vpc_id])[:_MOST_ROWS]:
+        name = dict(vpc.tags).get("Name", "")
+        cells = (vpc.vpc_id, name, vpc.owner_id, vpc.region, ", ".join(vpc.cidrs))
+        table.add_row(*(Text(cell or "-") for cell in cells), f"{count[vpc.vpc_id]:,}")
+    if len(newest) > _MOST_ROWS:
+        table.add_row(f"… and {len(newest) - _MOST_ROWS:,} more")
+    return table
+
+
+def _eni(version: Validity[Eni]) -> Table:
+    eni = version.value
+    primary = {a.address for a in eni.private_addresses if a.is_primary}
+    private = (a + " (primary)" if a in primary else a for a in _private(eni))
+    rows = {
+        "seen": _seen(version),
+        "description": eni.description,
+        "type": eni.interface_type,
+        "account": eni.owner_id,
+        "VPC": eni.vpc_id,
+        "subnet": eni.subnet_id,
+        "zone": ", ".join(filter(None, (eni.availability_zone, eni.az_id))),
+        "instance": eni.instance_id,
+        "managed by": eni.managed_by if eni.requester_managed else None,
+        "private": ", ".join(private),
+        "public": ", ".join(eni.public_addresses),
+        "IPv6": ", ".join(eni.ipv6_addresses),
+        "prefixes": ", ".join((*eni.ipv4_prefixes, *eni.ipv6_prefixes)),
+        "groups": ", ".join(
+            f"{g.group_id} ({g.name})" if g.name else g.group_id for g in eni.groups
+        ),
+        "source/dest check": None
+        if eni.source_dest_check is None
+        else str(eni.source_dest_check).lower(),
+        "tags": ", ".join(f"{key}={value}" for key, value in eni.tags),
+    }
+    return _table(eni.interface_id, rows)
+
+
+def _private(eni: Eni) -> list[str]:
+    return [a.address for a in eni.private_addresses]
+
+
+def _group(version: Validity[SecurityGroup]) -> Table:
+    group = version.value
+    rows = {
+        "seen": _seen(version),
+        "name": group.name,
+        "description": group.description,
+        "account": group.owner_id,
+        "VPCs": ", ".join(group.vpc_ids),
+        "tags": ", ".join(f"{key}={value}" for key, value in group.tags),
+    }
+    return _table(group.group_id, rows)
+
+
+def _table(title: str, rows: dict[str, str | None]) -> Table:
+    table = _facts(title)
+    for name, value in rows.items():
+        if value:
+            table.add_row(name, Text(value))
+    return table
+
+
+def _rules(group_id: str, inventory: Inventory) -> Table:
+    table = Table(
+        "rule",
+        "direction",
+        "protocol",
+        "ports",
+        "peer",
+        "description",
+        "seen",
+        box=None,
+        pad_edge=False,
+    )
+    versions = (v for of_one in inventory.history.security_group_rules.values() for v in of_one)
+    of_group = (v for v in versions if v.value.group_id == group_id)
+    for version in sorted(of_group, key=lambda v: (v.value.direction, v.value.key, v.valid_from)):
+        rule = version.value
+        cells = (rule.rule_id or "-", rule.direction, _protocol(rule), _ports(rule),
+                 rule.counterpart or "-", rule.description or "", _seen(version))  # fmt: skip
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def _protocol(rule: SecurityGroupRule) -> str:
+    return "all" if rule.protocol == -1 else PROTOCOLS.get(rule.protocol, str(rule.protocol))
+
+
+def _ports(rule: SecurityGroupRule) -> str:
+    if rule.from_port is None:
+        return "all"
+    if rule.to_port in {None, rule.from_port}:
+        return str(rule.from_port)
+    return f"{rule.from_port}-{rule.to_port}"
+
+
+def _holders(inventory: Inventory, address: str) -> Iterator[RenderableType]:
+    wanted = network(address)
+    width = 32 if wanted is not None and wanted.is_ipv4 else 128
+    found = [
+        version
+        for versions in inventory.history.interfaces.values()
+        for version in versions
+        if wanted is not None
+        and any(
+            n.is_ipv4 == wanted.is_ipv4
+            and n.number >> (width - n.bits) == wanted.number >> (width - n.bits)
+            for n in networks_of(version.value)
+        )
+    ]
+    if not found:
+        raise InventoryError(f"no network interface of this inventory has had {address}")
+    yield from map(_eni, found)
+
+
+def _seen(version: Validity[Eni] | Validity[SecurityGroup] | Validity[SecurityGroupRule]) -> str:
+    start, end = text_of_time(version.valid_from), text_of_time(version.valid_to)
+    return start if start == end else f"{start} to {end}"
+
+
+def _ids(ids: list[str]) -> str:
+    shown = ", ".join(ids[:_MOST_IDS]) or "-"
+    return shown if len(ids) <= _MOST_IDS else f"{shown} and {len(ids) - _MOST_IDS:,} more"
+
+
+def _duration(seconds: int) -> str:
+    if seconds < 120:
+        return f"{seconds} s"
+    if seconds < 7200:
+        return f"{seconds // 60} min"
+    return f"{seconds // 3600} h" if seconds < 172_800 else f"{seconds // 86_400} days"

@@ -1,0 +1,150 @@
+"""The options that several commands share, each spelt once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Inputs = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[INPUT]...",
+        show_default=False,
+        help="Files, directories (recursively), globs, or - for standard input, which is also the default.",
+    ),
+]
+LogFormat = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--log-format",
+        metavar="FORMAT",
+        show_default=False,
+        help="Layout of lines without a header, as AWS shows it ('${version} ${srcaddr} …') or as names;"
+        " may be given more than once.  [default: what the inventory's flow logs say, else version 2's]",
+    ),
+]
+Rejects = Annotated[
+    Path | None,
+    typer.Option(
+        "--rejects",
+        metavar="FILE",
+        show_default=False,
+        help="Write what is no flow record here: source, line, reason and text, one JSON object a line.",
+    ),
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="No summary, progress or hints on standard error.")
+]
+To = Annotated[
+    str | None,
+    typer.Option(
+        "--to",
+        metavar="PATH",
+        show_default=False,
+        help="File (.ndjson, .jsonl, .csv, each also .gz or .zst; .parquet) or directory/ (a Parquet dataset"
+        " by day and hour); - is standard output.  [default: NDJSON on standard output]",
+    ),
+]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="ndjson|parquet|csv",
+        show_default=False,
+        help="Format of the output, whatever its suffix.",
+    ),
+]
+InventoryPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--inventory",
+        metavar="PATH",
+        show_default=False,
+        help="Directory of what `aws ec2 describe-…` printed, a snapshot, or a directory of snapshots."
+        "  [default: none; the columns it would fill are null]",
+    ),
+]
+InventoryTime = Annotated[
+    str | None,
+    typer.Option(
+        "--inventory-time",
+        metavar="TIME",
+        show_default=False,
+        help="When the inventory was captured: ISO 8601 (UTC where it names no zone) or Unix seconds."
+        "  [default: what a snapshot says, else the files' modification time]",
+    ),
+]
+InventoryMaxAge = Annotated[
+    int,
+    typer.Option(
+        "--inventory-max-age",
+        metavar="SECONDS",
+        min=0,
+        help="How far from a snapshot an answer still counts as nearest, not stale.",
+    ),
+]
+MaxStale = Annotated[
+    int | None,
+    typer.Option(
+        "--max-stale",
+        metavar="SECONDS",
+        min=0,
+        show_default=False,
+        help="Answers from farther away than this become unknown.  [default: no limit]",
+    ),
+]
+Geo = Annotated[
+    str | None,
+    typer.Option(
+        "--geo",
+        metavar="FILE|off",
+        show_default=False,
+        help="City database (MMDB), or off.  [default: the one `vpcflow geo fetch` got, if any]",
+    ),
+]
+Asn = Annotated[
+    Path | None,
+    typer.Option(
+        "--asn", metavar="FILE", show_default=False, help="Database of autonomous systems (MMDB)."
+    ),
+]
+AwsRanges = Annotated[
+    Path | None,
+    typer.Option(
+        "--aws-ranges",
+        metavar="FILE",
+        show_default=False,
+        help="AWS's ip-ranges.json, for aws_service.",
+    ),
+]
+Networks = Annotated[
+    Path | None,
+    typer.Option(
+        "--networks",
+        metavar="FILE",
+        show_default=False,
+        help="Named networks: CSV with the header cidr,name,kind, or a JSON list of such objects.",
+    ),
+]
+
+
+def read_time(text: str) -> float:
+    """
+    Read an ISO 8601 time, UTC where it names no zone, or Unix seconds.
+
+    Raises ``typer.BadParameter`` for anything else.
+    """
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is no time: write 2026-01-31T12:00:00Z or Unix seconds"
+        ) from None
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()

@@ -1,0 +1,40 @@
+"""``vpcflow parse``: typed fields, nothing added."""
+
+from __future__ import annotations
+
+from vpcflow.cli import options
+from vpcflow.cli.run import Work, exit_with, run
+from vpcflow.cli.sink import block_bytes_for, sink_opener
+from vpcflow.cli.words import Words
+from vpcflow.layout import parse_log_format
+from vpcflow.pipeline import Layouts
+
+HELP = """
+Parse flow logs: typed fields under AWS's names with underscores, nothing added.
+
+INPUT is text (plain, gzip or zstd; bare lines, CloudWatch Logs or Firehose envelopes, console exports) or Parquet,
+known by content. A header line states the layout; where there is none, give --log-format.
+
+\b
+    vpcflow parse flows.log.gz
+    zcat flows.log.gz | vpcflow parse --log-format '${srcaddr} ${dstaddr} ${bytes}' --to flows.parquet
+"""
+
+
+def parse_command(
+    inputs: options.Inputs = None,
+    to: options.To = None,
+    format_: options.Format = None,
+    log_format: options.LogFormat = None,
+    rejects: options.Rejects = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Parse the inputs, and end with the exit status the books call for."""
+    work = Work(
+        inputs=inputs or [],
+        open_sink=sink_opener(to, format_, "flat"),
+        layouts=Layouts([parse_log_format(text) for text in log_format or []]),
+        block_bytes=block_bytes_for(to, format_),
+        rejects=rejects,
+    )
+    exit_with(run(work, Words(quiet=quiet), quiet=quiet))

@@ -1,0 +1,100 @@
+"""Load what flows are enriched from, as the options of a command name it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from vpcflow.aws_ranges import load_aws_ranges
+from vpcflow.cli.options import read_time
+from vpcflow.enrich import Reference
+from vpcflow.errors import FormatError
+from vpcflow.geo import GeoDatabase, open_geo
+from vpcflow.geo.fetch import default_geo_path
+from vpcflow.inventory import load_inventory
+from vpcflow.layout import Layout, parse_log_format
+from vpcflow.networks import load_networks
+from vpcflow.pipeline import Layouts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from vpcflow.cli.words import Words
+    from vpcflow.inventory import FlowLog, Inventory
+
+OFF = "off"
+
+
+class ReferenceOptions(NamedTuple):
+    """The options of a command that name lookup data, as given."""
+
+    inventory: Path | None
+    inventory_time: str | None
+    inventory_max_age: int
+    max_stale: int | None
+    geo: str | None
+    asn: Path | None
+    aws_ranges: Path | None
+    networks: Path | None
+
+
+def load_reference(given: ReferenceOptions, words: Words) -> Reference:
+    """Load it all; raises ``VpcflowError`` where something named cannot be used, says a hint where nothing is."""
+    if given.inventory is None:
+        words.say(
+            "no --inventory: interface, security group, direction and peer columns stay empty"
+            " (see `vpcflow enrich --help`)"
+        )
+        inventory = None
+    else:
+        captured_at = None if given.inventory_time is None else read_time(given.inventory_time)
+        inventory = load_inventory(given.inventory, captured_at=captured_at, warn=words.say)
+    return Reference(
+        inventory=inventory,
+        geo=_geo(given.geo, words),
+        asn=None if given.asn is None else open_geo(given.asn),
+        aws_ranges=None if given.aws_ranges is None else load_aws_ranges(given.aws_ranges),
+        networks=None if given.networks is None else load_networks(given.networks),
+        max_age_s=given.inventory_max_age,
+        max_stale_s=given.max_stale,
+    )
+
+
+def layouts_for(log_formats: Sequence[str], inventory: Inventory | None, words: Words) -> Layouts:
+    """Give the possible layouts: those stated, else those of the inventory's flow logs, by log group."""
+    stated = [parse_log_format(text) for text in log_formats]
+    of_group: dict[str, tuple[Layout, ...]] = {}
+    everything: dict[Layout, None] = {}
+    for flow_log in inventory.flow_logs if inventory is not None else ():
+        layout = _layout_of(flow_log, words)
+        if layout is None:
+            continue
+        everything[layout] = None
+        if flow_log.log_group_name:
+            known = of_group.get(flow_log.log_group_name, ())
+            of_group[flow_log.log_group_name] = tuple(dict.fromkeys((*known, layout)))
+    return Layouts(stated, of_group=of_group, others=tuple(everything))
+
+
+def _layout_of(flow_log: FlowLog, words: Words) -> Layout | None:
+    if not flow_log.log_format:
+        return None
+    try:
+        return parse_log_format(flow_log.log_format)
+    except FormatError as error:
+        words.say(f"the inventory's flow log {flow_log.flow_log_id}: {error}")
+        return None
+
+
+def _geo(given: str | None, words: Words) -> GeoDatabase | None:
+    if given == OFF:
+        return None
+    path = given or default_geo_path()
+    if path is None:
+        return None
+    database = open_geo(path)
+    for text in (database.attribution, database.age_notice(time.time())):
+        if text is not None:
+            words.say(text)
+    return database

@@ -1,0 +1,100 @@
+"""Run the pipeline for a command: inputs to a sink, rejects to a file, the summary, the exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+import orjson
+import typer
+
+from vpcflow.cli.words import ProgressBar, Words
+from vpcflow.errors import SinkError
+from vpcflow.pipeline import Layouts, deliver, read_flows
+from vpcflow.sources.files import find_inputs, read_input
+from vpcflow.stats import Books
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from vpcflow.enrich import Reference
+    from vpcflow.rejects import Reject
+    from vpcflow.sinks import Sink
+    from vpcflow.sources import Input
+
+DONE, COULD_NOT, DONE_WITH_REJECTS = 0, 1, 3
+
+
+class Work(NamedTuple):
+    """What a command asks for; ``reference`` None parses only, ``columns`` None is all."""
+
+    inputs: Sequence[str]
+    open_sink: Callable[[], AbstractContextManager[Sink]]
+    layouts: Layouts
+    block_bytes: int
+    reference: Reference | None = None
+    columns: Collection[str] | None = None
+    rejects: Path | None = None
+
+
+def run(work: Work, words: Words, *, quiet: bool) -> Books:
+    """Do the work, print the summary, and give the books; raises ``VpcflowError`` where it cannot be done."""
+    started = time.monotonic()
+    books = Books()
+    inputs = find_inputs(work.inputs)
+    with (
+        _reject_writer(work.rejects) as on_rejects,
+        ProgressBar(inputs, quiet=quiet) as bar,
+        work.open_sink() as sink,
+    ):
+        for source in inputs:
+            books.inputs += 1
+            flows = _flows(work, source, books, bar, on_rejects, words)
+            deliver(flows, sink, books, reference=work.reference, columns=work.columns)
+    words.summary(books, time.monotonic() - started)
+    books.check()
+    return books
+
+
+def exit_with(books: Books) -> None:
+    """End with the exit status the books call for."""
+    if not books.missed and not books.faults:
+        return
+    raise typer.Exit(DONE_WITH_REJECTS if books.delivered else COULD_NOT)
+
+
+def _flows(
+    work: Work,
+    source: Input,
+    books: Books,
+    bar: ProgressBar,
+    on_rejects: Callable[[Sequence[Reject]], None],
+    words: Words,
+) -> Iterator[pa.RecordBatch]:
+    blocks = read_input(source, block_bytes=work.block_bytes, on_bytes=bar.count_bytes)
+    for batch in read_flows(
+        blocks, books, layouts=work.layouts, on_rejects=on_rejects, warn=words.say
+    ):
+        bar.count_records(batch.num_rows)
+        yield batch
+
+
+@contextlib.contextmanager
+def _reject_writer(path: Path | None) -> Iterator[Callable[[Sequence[Reject]], None]]:
+    """Write rejects as JSON lines where a file is named."""
+    if path is None:
+        yield lambda _: None
+        return
+    try:
+        file = path.open("wb")
+    except OSError as fault:
+        raise SinkError(f"cannot write rejects to {str(path)!r}: {fault.strerror}") from fault
+    with file:
+        yield lambda rejects: file.writelines(
+            orjson.dumps(reject._asdict(), option=orjson.OPT_APPEND_NEWLINE) for reject in rejects
+        )
