@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _MOST_ROWS = 20
 _MOST_IDS = 5
+_ICMP = (1, 58)
 
 
 def summarize(inventory: Inventory) -> Iterator[RenderableType]:
@@ -141,17 +142,9 @@ def _table(title: str, rows: dict[str, str | None]) -> Table:
 
 
 def _rules(group_id: str, inventory: Inventory) -> Table:
-    table = Table(
-        "rule",
-        "direction",
-        "protocol",
-        "ports",
-        "peer",
-        "description",
-        "seen",
-        box=None,
-        pad_edge=False,
-    )
+    table = Table(box=None, pad_edge=False)
+    for column in ("rule", "direction", "protocol", "ports", "peer", "description", "seen"):
+        table.add_column(column, overflow="fold")
     versions = (v for of_one in inventory.history.security_group_rules.values() for v in of_one)
     of_group = (v for v in versions if v.value.group_id == group_id)
     for version in sorted(of_group, key=lambda v: (v.value.direction, v.value.key, v.valid_from)):
@@ -169,6 +162,8 @@ def _protocol(rule: SecurityGroupRule) -> str:
 def _ports(rule: SecurityGroupRule) -> str:
     if rule.from_port is None:
         return "all"
+    if rule.protocol in _ICMP:
+        return f"type {rule.from_port}" + ("" if rule.to_port is None else f" code {rule.to_port}")
     if rule.to_port in {None, rule.from_port}:
         return str(rule.from_port)
     return f"{rule.from_port}-{rule.to_port}"

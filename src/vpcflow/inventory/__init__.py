@@ -7,8 +7,9 @@ lookup is one at the time of the flow, and says how good its answer is.
 
 from vpcflow.inventory.as_of import NO_TIME, Interfaces
 from vpcflow.inventory.history import History, Validity
+from vpcflow.inventory.holdings import networks_of
 from vpcflow.inventory.inventory import Inventory
-from vpcflow.inventory.load import load_inventory
+from vpcflow.inventory.load import import_captures, load_inventory
 from vpcflow.inventory.model import (
     ConnectionTracking,
     Eni,
@@ -24,6 +25,9 @@ from vpcflow.inventory.model import (
     Subnet,
     Vpc,
 )
+from vpcflow.inventory.snapshots import file_name as snapshot_file_name
+from vpcflow.inventory.snapshots import text_of as text_of_time
+from vpcflow.inventory.snapshots import write_snapshot
 from vpcflow.inventory.table import EniVersion, InterfaceTable
 
 __all__ = [
@@ -47,5 +51,10 @@ __all__ = [
     "Subnet",
     "Validity",
     "Vpc",
+    "import_captures",
     "load_inventory",
+    "networks_of",
+    "snapshot_file_name",
+    "text_of_time",
+    "write_snapshot",
 ]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
-from isal import igzip, isal_zlib
+from isal import igzip, igzip_lib
 
 from vpcflow.errors import InventoryError
 from vpcflow.inventory.aws_cli import pages_of
@@ -55,10 +55,7 @@ def load_snapshots(
         _read_path(path, found, warn)
     snapshots = [*found.snapshots, *_captures(found, captured_at, warn)]
     if not snapshots:
-        raise InventoryError(
-            f"{', '.join(map(str, paths))}: no inventory there: save what `aws ec2 describe-network-interfaces`"
-            " and the like print as JSON files, or give a snapshot"
-        )
+        raise _nothing(paths)
     if captured_at is None:
         return snapshots
     if len(found.snapshots) > 1:
@@ -68,18 +65,53 @@ def load_snapshots(
     return [replace(s, captured_at=int(captured_at)) for s in snapshots]
 
 
+def import_captures(
+    paths: Sequence[Path], *, captured_at: float | None = None, warn: Warn
+) -> Snapshot:
+    """
+    Put the AWS CLI's files at several paths together into one snapshot.
+
+    Raises InventoryError where there are none, or where a snapshot of ours lies among them.
+    """
+    found = _Found([], {}, {})
+    for path in paths:
+        _read_path(path, found, warn)
+    if found.snapshots:
+        raise InventoryError(
+            f"{found.snapshots[0].origin} is a snapshot already: only what the AWS CLI printed is imported"
+        )
+    if not found.pages:
+        raise _nothing(paths)
+    newest = max(found.modified_at.values())
+    if captured_at is None:
+        warn(_taken_as(found, newest))
+    at = int(newest if captured_at is None else captured_at)
+    pages = (page for of_directory in found.pages.values() for page in of_directory)
+    return snapshot_of(pages, captured_at=at, origin=str(paths[0]), warn=warn)
+
+
 def _captures(found: _Found, captured_at: float | None, warn: Warn) -> Iterator[Snapshot]:
     """Make a snapshot of each directory of AWS CLI files."""
     if captured_at is None and found.pages:
-        newest = max(found.modified_at.values())
-        more = f" and {len(found.pages) - 1} more directories" if len(found.pages) > 1 else ""
-        warn(
-            f"the inventory in {next(iter(found.pages))}{more} is taken to be of {text_of(int(newest))},"
-            " when its newest file was written: give its capture time if that is wrong"
-        )
+        warn(_taken_as(found, max(found.modified_at.values())))
     for directory, pages in found.pages.items():
         at = found.modified_at[directory] if captured_at is None else captured_at
         yield snapshot_of(pages, captured_at=int(at), origin=str(directory), warn=warn)
+
+
+def _taken_as(found: _Found, newest: float) -> str:
+    more = f" and {len(found.pages) - 1} more" if len(found.pages) > 1 else ""
+    return (
+        f"the inventory in {next(iter(found.pages))}{more} is taken to be of {text_of(int(newest))},"
+        " when its newest file was written: give its capture time if that is wrong"
+    )
+
+
+def _nothing(paths: Sequence[Path]) -> InventoryError:
+    return InventoryError(
+        f"{', '.join(map(str, paths))}: no inventory there: save what `aws ec2 describe-network-interfaces`"
+        " and the like print as JSON files, or give a snapshot"
+    )
 
 
 def _read_path(path: Path, found: _Found, warn: Warn) -> None:
@@ -143,8 +175,8 @@ def _read_bytes(file: Path) -> bytes:
     try:
         data = file.read_bytes()
         if data.startswith(b"\x1f\x8b"):
-            data = igzip.decompress(data)
-    except (OSError, EOFError, isal_zlib.error) as error:
+            data = igzip.decompress(data)  # type: ignore[no-untyped-call]
+    except (OSError, EOFError, igzip_lib.IsalError) as error:  # type: ignore[misc]  # its stub is wrong
         raise InventoryError(f"{file}: cannot be read: {error}") from error
     # PowerShell's `>` writes UTF-16, or UTF-8 with a byte order mark.
     for bom, encoding in _BOMS.items():
