@@ -4,10 +4,13 @@ import random
 import maxminddb
 import pyarrow as pa
 import pytest
+from mmdb_writer import METADATA_MAGIC, Encoder
 
 from vpcflow.addresses import parse_addresses
 from vpcflow.errors import ReferenceDataError
 from vpcflow.geo.mmdb import Mmdb
+
+SEPARATOR = bytes(16)
 
 
 def random_networks(rng, ip_version, count=60):
@@ -53,6 +56,47 @@ def test_records_are_those_maxminddb_finds(write_mmdb, ip_version, record_size, 
     assert [by_record[record] for record in records] == expected
     assert [record == 0 for record in records] == [found is None for found in expected]
     assert len({found["network"] for found in expected if found}) == len(set(records) - {0})
+
+
+def write_large(path, record_size, left, right):
+    """Write a tree of one node over data so large that records need the bits above the 24th; the file is sparse."""
+    places = [1 + len(SEPARATOR) + at for at in (left, right)]
+    if record_size == 28:
+        high = (places[0] >> 24 << 4 | places[1] >> 24).to_bytes(1)
+        node = high.join((place & 0xFFFFFF).to_bytes(3) for place in places)
+    else:
+        node = b"".join(place.to_bytes(4) for place in places)
+    metadata = {
+        "node_count": 1,
+        "record_size": record_size,
+        "ip_version": 4,
+        "database_type": "Test",
+        "languages": ["en"],
+        "binary_format_major_version": 2,
+        "binary_format_minor_version": 0,
+        "description": {"en": "test"},
+        "build_epoch": 1767225600,
+    }
+    with path.open("wb") as file:
+        file.write(node + SEPARATOR)
+        for text, at in ((b"\x44left", left), (b"\x45right", right)):
+            file.seek(len(node + SEPARATOR) + at)
+            file.write(text)
+        file.write(METADATA_MAGIC + Encoder(cache=False).encode_meta(metadata))
+
+
+@pytest.mark.parametrize("record_size", [28, 32])
+def test_records_of_a_large_database_are_whole(tmp_path, record_size):
+    path = tmp_path / "large.mmdb"
+    left, right = 0x1000005, 0x2000007
+    write_large(path, record_size, left, right)
+    database = Mmdb(path)
+
+    records = database.records(parse_addresses(pa.array(["10.0.0.1", "192.0.2.1"])))
+
+    assert records.tolist() == [1 + len(SEPARATOR) + left, 1 + len(SEPARATOR) + right]
+    assert database.decode(ipaddress.IPv4Address("10.0.0.1")) == "left"
+    assert database.decode(ipaddress.IPv4Address("192.0.2.1")) == "right"
 
 
 def test_a_database_of_ipv4_has_no_record_of_ipv6_addresses(write_mmdb):
