@@ -108,6 +108,7 @@ class _Run:
         while self._left and slot * SLOT_S < self._horizon_s:
             for log in self._logs:
                 log.open_slot(self._scenario.start_s + slot * SLOT_S)
+            self._write_skipped(slot)
             for records in self._later.pop(slot, []):
                 self._write(records)
             if slot == 0:
@@ -119,7 +120,7 @@ class _Run:
                     break
                 rng = self._rng(_FIRST_STEP_STREAM + slot * steps + step)
                 self._record(self._traffic.draw(rng, start, length, rate), slot)
-            self._write_quiet(slot)
+            self._write_nodata(slot)
             slot += 1
 
     def report(self) -> SimulationReport:
@@ -224,24 +225,32 @@ class _Run:
         for window, row in zip(range(first, last + 1), seen.reshape(-1, count), strict=True):
             self._seen[window] = self._seen[window] | row if window in self._seen else row
 
-    def _write_quiet(self, slot: int) -> None:
-        """Write NODATA for intervals without traffic and SKIPDATA for those whose records were skipped."""
-        windows = np.arange(slot * SLOT_S // INTERVAL_S - 1, (slot + 1) * SLOT_S // INTERVAL_S)
-        enis, window = (
-            grid.ravel()
-            for grid in np.meshgrid(np.flatnonzero(self._attached), windows, indexing="ij")
-        )
-        end = window * INTERVAL_S + self._watch.phase[enis] + INTERVAL_S - 1
-        inside = (end // SLOT_S == slot) & (end < self._horizon_s)
-        enis, window = enis[inside].astype(np.int32), window[inside]
+    def _write_skipped(self, slot: int) -> None:
+        """Write SKIPDATA for the intervals whose records are left out; first, so that no limit leaves it out too."""
+        enis, windows = self._ending_in(slot)
+        rows = self._is_skipped(enis, windows)
+        self._write(quiet_records(enis[rows], windows[rows], SKIPDATA, self._watch))
+
+    def _write_nodata(self, slot: int) -> None:
+        """Write NODATA for the intervals in which nothing was seen."""
+        enis, windows = self._ending_in(slot)
+        first, last = slot * SLOT_S // INTERVAL_S - 1, (slot + 1) * SLOT_S // INTERVAL_S
         none = np.zeros(len(self._attached), np.bool_)
-        seen = np.stack([self._seen.get(w, none) for w in windows.tolist()])
-        had_traffic = seen[window - windows[0], enis]
-        skipped = self._is_skipped(enis, window)
-        for outcome, rows in ((NODATA, ~had_traffic & ~skipped), (SKIPDATA, skipped)):
-            self._write(quiet_records(enis[rows], window[rows], outcome, self._watch))
-        for old in [w for w in self._seen if w < windows[-1]]:
+        seen = np.stack([self._seen.get(window, none) for window in range(first, last)])
+        rows = ~seen[windows - first, enis] & ~self._is_skipped(enis, windows)
+        self._write(quiet_records(enis[rows], windows[rows], NODATA, self._watch))
+        for old in [window for window in self._seen if window < last - 1]:
             del self._seen[old]
+
+    def _ending_in(self, slot: int) -> tuple[IntArray, LongArray]:
+        """Give the intervals of attached ENIs that end in a slot: ENI and interval, pair by pair."""
+        windows = np.arange(slot * SLOT_S // INTERVAL_S - 1, (slot + 1) * SLOT_S // INTERVAL_S)
+        attached = np.flatnonzero(self._attached)
+        enis = np.repeat(attached, len(windows)).astype(np.int32)
+        windows = np.tile(windows, len(attached))
+        end = windows * INTERVAL_S + self._watch.phase[enis] + INTERVAL_S - 1
+        inside = (end // SLOT_S == slot) & (end < self._horizon_s)
+        return enis[inside], windows[inside]
 
     def _is_skipped(self, enis: npt.NDArray[np.integer], windows: LongArray) -> BoolArray:
         """Tell whether AWS skipped the records of an interval: the same answer whenever it is asked."""

@@ -160,7 +160,9 @@ class Traffic:
             duration=duration,
             initiator=initiator,
             responder=responder,
-            initiator_port=np.where(has_ports, _ephemeral(rng, own >= 0), 0).astype(np.int32),
+            initiator_port=np.where(has_ports, _client_ports(numbers, own >= 0), 0).astype(
+                np.int32
+            ),
             responder_port=np.where(has_ports, port, 0).astype(np.int32),
             protocol=protocol,
             packets_out=packets[0],
@@ -169,7 +171,7 @@ class Traffic:
             bytes_in=sizes[1],
             verdict=verdict,
             via=via,
-            via_port=np.where(has_ports, rng.integers(1024, 65536, count), 0).astype(np.int32),
+            via_port=np.where(has_ports, 1_024 + numbers * 7_919 % 64_512, 0).astype(np.int32),
             reset=rng.random(count) < 0.03,
         )
 
@@ -244,8 +246,11 @@ class _Pools:
             self._turn[number] += len(rows)
 
 
-def _ephemeral(rng: np.random.Generator, is_own: BoolArray) -> IntArray:
-    """Draw client ports: Linux's range for own instances, what is left behind address translation for the public."""
-    chance = rng.random(len(is_own))
-    own = 32768 + (chance * 28232).astype(np.int32)
-    return np.where(is_own, own, 1024 + (chance * 64512).astype(np.int32)).astype(np.int32)
+def _client_ports(numbers: LongArray, is_own: BoolArray) -> IntArray:
+    """
+    Give client ports: Linux's range for own instances, what is left behind address translation for the public.
+
+    They go round by the connection's number, so that two connections between the same ends differ.
+    """
+    mixed = numbers * 12_347
+    return np.where(is_own, 32_768 + mixed % 28_232, 1_024 + mixed % 64_512).astype(np.int32)
