@@ -30,7 +30,8 @@ def _in_memory(kind: pa.DataType) -> pa.DataType:
 
 
 TYPES: Mapping[str, pa.DataType] = MappingProxyType(
-    {column.column: _in_memory(column.type) for column in (*FIELDS, *ADDED)}
+    {field.column: _in_memory(field.type) for field in FIELDS}
+    | {added.column: _in_memory(added.type) for added in ADDED}
 )
 """The types in memory of all known columns, in the order of the table of fields; an unknown column is text."""
 
@@ -57,13 +58,30 @@ def aligned(flows: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     if flows.schema.equals(schema):
         return flows
     found = set(flows.schema.names)
+    nulls = {
+        field.type: pa.nulls(flows.num_rows, field.type)
+        for field in schema
+        if field.name not in found
+    }
     columns = [
-        _as_type(flows.column(field.name), field.type)
-        if field.name in found
-        else pa.nulls(flows.num_rows, field.type)
+        _as_type(flows.column(field.name), field.type) if field.name in found else nulls[field.type]
         for field in schema
     ]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def compact(flows: pa.RecordBatch) -> pa.RecordBatch:
+    """Encode text anew where the dictionary is longer than the batch, as in a few rows taken out of many."""
+    columns = [_compact_text(column) for column in flows.columns]
+    return pa.RecordBatch.from_arrays(columns, schema=flows.schema)
+
+
+def _compact_text(column: pa.Array) -> pa.Array:
+    if column.type.equals(TEXT) and len(column.dictionary) > len(column):
+        return _as_text(column)
+    if column.type.equals(_TEXTS) and len(column.values.dictionary) > len(column):
+        return _as_texts(column)
+    return column
 
 
 def _as_type(column: pa.Array, kind: pa.DataType) -> pa.Array:

@@ -142,6 +142,20 @@ def list_parts(around: Member, column: pa.Array) -> list[Part]:
     return [_part(inside, pc.binary_join(spelled, ","), _with_nulls(codes, valid))]
 
 
+def json_texts(column: pa.Array) -> pa.DictionaryArray:
+    """
+    Give the lists or tags of a column as JSON text, each distinct one once; null stays null.
+
+    >>> json_texts(pa.array([["a", "b"], None, []])).to_pylist()
+    ['["a","b"]', None, '[]']
+    """
+    if column.null_count == len(column):
+        return pa.nulls(len(column), pa.dictionary(pa.int32(), pa.string()))
+    (part,) = list_parts(Member(""), column)
+    null = part.codes == 0 if part.nullable else None
+    return pa.DictionaryArray.from_arrays(pa.array(part.codes, mask=null), part.pieces)
+
+
 def escaped(texts: pa.Array) -> pa.Array:
     """
     Escape texts for use within JSON's quotes; the common case is to see that none needs it.
@@ -297,8 +311,8 @@ def _distinct_lists(lists: pa.ListArray) -> tuple[pa.ListArray, Codes]:
     """
     Encode lists of whole numbers as a dictionary would, which Arrow has not for lists.
 
-    Lists are told apart by a 64-bit sum, then compared with the one chosen for it: where sums collide (the same elements
-    in another order do) all lists count as distinct, which costs time, never exactness.
+    Lists are told apart by a 64-bit sum, then compared with the one chosen for it: where sums collide (those of the same
+    elements in another order do) all lists count as distinct, which costs time, never exactness.
     """
     encoded = pa.array(_list_sums(lists)).dictionary_encode()
     codes = _indices(encoded)

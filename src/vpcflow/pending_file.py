@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip as gzip_module
 import os
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
@@ -14,15 +15,13 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
     from pathlib import Path
 
-    Bytes = bytes | memoryview | pa.Buffer
-
 _GZIP_LEVEL = 1  # 560 MB/s; level 3 is a third of that for 4 % less
 
 
 class Writable(Protocol):
     """What takes bytes."""
 
-    def write(self, data: Bytes, /) -> object: ...
+    def write(self, data: bytes | pa.Buffer, /) -> object: ...
 
 
 class PendingFile:
@@ -69,11 +68,9 @@ def compressed(stream: BinaryIO, suffix: str, stack: ExitStack) -> Writable:
     Leaving the stack writes the end. The same bytes give the same file: no time and no name are in it.
     """
     if suffix == ".gz":
-        packed: Writable = stack.enter_context(
-            igzip.IGzipFile("", "wb", _GZIP_LEVEL, stream, mtime=0)
-        )
-        return packed
+        gzip: type[gzip_module.GzipFile] = igzip.IGzipFile
+        return stack.enter_context(gzip("", "wb", _GZIP_LEVEL, stream, mtime=0))
     if suffix == ".zst":
-        packed = stack.enter_context(pa.CompressedOutputStream(stream, "zstd"))
+        packed: Writable = stack.enter_context(pa.CompressedOutputStream(stream, "zstd"))
         return packed
     return stream

@@ -51,15 +51,9 @@ def open_writer(path: Path, schema: pa.Schema, *, page_index: bool = False) -> p
     """
     numbers = [f.name for f in schema if pa.types.is_integer(f.type) and f.name not in _FEW_VALUES]
     unique = [name for name in schema.names if name in _UNIQUE]
-    others = [
-        path
-        for path, name in _leaves(schema)
-        if name not in _UNIQUE and name not in numbers
-    ]
+    others = [path for path, name in _leaves(schema) if name not in _UNIQUE and name not in numbers]
     bounded = [
-        f.name
-        for f in schema
-        if pa.types.is_primitive(f.type) or f.name in _TEXT_WITH_BOUNDS
+        f.name for f in schema if pa.types.is_primitive(f.type) or f.name in _TEXT_WITH_BOUNDS
     ]
     return pq.ParquetWriter(
         path,
@@ -83,7 +77,7 @@ def row_group(batches: Sequence[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
     """
     Put batches of that schema in memory together for the writer, with one dictionary a column.
 
-    Were they left apart, the writer would meet a second dictionary within the row group and write plain text from there.
+    Left apart, the writer would meet a second dictionary within the row group, and write plain text from there.
     """
     kept = stored(schema)
     ready = [
@@ -98,6 +92,15 @@ def row_group(batches: Sequence[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
     ]
     table = pa.Table.from_batches(ready, kept)
     return table if len(ready) == 1 else table.combine_chunks()
+
+
+def widened(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Add, as nulls, the columns the table lacks of a schema in memory; one array serves all of a type."""
+    kept, found = stored(schema), set(table.schema.names)
+    nulls = {f.type: pa.nulls(table.num_rows, f.type) for f in kept if f.name not in found}
+    return pa.Table.from_arrays(
+        [table.column(f.name) if f.name in found else nulls[f.type] for f in kept], schema=kept
+    )
 
 
 def write_row_group(writer: pq.ParquetWriter, table: pa.Table) -> None:
@@ -130,8 +133,8 @@ def _plain(column: pa.Array) -> pa.Array:
     """Decode a dictionary column; where no value repeats it is its own dictionary."""
     if not column.type.equals(TEXT):
         return column
-    indices = column.indices
-    if len(column.dictionary) == len(column) and indices.null_count == 0:
-        if np.array_equal(indices.to_numpy(), np.arange(len(indices), dtype=np.int32)):
+    if len(column.dictionary) == len(column) and column.null_count == 0:
+        in_order = np.arange(len(column), dtype=np.int32)
+        if np.array_equal(column.indices.to_numpy(), in_order):
             return column.dictionary
     return column.cast(pa.string())

@@ -6,7 +6,7 @@ import os
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, BinaryIO
 
-from vpcflow.pending_file import PendingFile, compressed
+from vpcflow.pending_file import PendingFile, compressed, leave
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +39,7 @@ class NdjsonSink:
         except BrokenPipeError:
             _lead_nowhere(self._stream)
             raise
-        return flows.num_rows
+        return int(flows.num_rows)
 
     def close(self) -> None:
         """Do nothing: the stream is the caller's."""
@@ -74,7 +74,7 @@ class NdjsonFileSink:
         """Write the flows; they are delivered when ``close`` has returned."""
         for buffer in self._encode(flows):
             self._stream.write(buffer)
-        return flows.num_rows
+        return int(flows.num_rows)
 
     def close(self) -> None:
         """Finish the file and let it appear."""
@@ -93,10 +93,7 @@ class NdjsonFileSink:
     def __exit__(
         self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
     ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.abort()
+        leave(self, failed=kind is not None)
 
 
 def _lead_nowhere(stream: BinaryIO) -> None:

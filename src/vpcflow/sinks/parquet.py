@@ -49,7 +49,7 @@ class ParquetSink:
         self._held.append(aligned(flows, self._schema))
         if sum(batch.num_rows for batch in self._held) >= ROWS:
             self._write_held()
-        return flows.num_rows
+        return int(flows.num_rows)
 
     def close(self) -> None:
         """Finish the file and let it appear."""
@@ -78,10 +78,7 @@ class ParquetSink:
     def __exit__(
         self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
     ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.abort()
+        leave(self, failed=kind is not None)
 
     def _write_held(self) -> None:
         if not self._held:

@@ -1,0 +1,151 @@
+"""
+Where flows go. A sink is one module and one line of ``FORMATS``; ``open_sink`` finds it by the name of the output.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
+
+from vpcflow.errors import FormatError
+from vpcflow.sinks.csv import CsvFileSink, CsvSink
+from vpcflow.sinks.dataset import DatasetSink
+from vpcflow.sinks.ndjson import NdjsonFileSink, NdjsonSink
+from vpcflow.sinks.parquet import ParquetSink
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from types import TracebackType
+    from typing import Self
+
+    import pyarrow as pa
+
+    from vpcflow.json_lines import Encode
+
+__all__ = ["FORMATS", "Output", "Sink", "open_sink"]
+
+_COMPRESSED = (".gz", ".zst")
+
+
+class Sink(Protocol):
+    """
+    What takes flows, a batch at a time, whatever columns it has.
+
+    Rows keep their order, but in a dataset. What goes to a file appears at ``close``, whole, or after ``abort`` not at
+    all; leaving a ``with`` block does the one or, after an exception, the other. What goes to a stream is gone at once.
+    """
+
+    def write(self, flows: pa.RecordBatch, /) -> int:
+        """Take the flows and give the number taken; raises ``OSError`` or ``SinkError`` where it cannot."""
+        ...
+
+    def close(self) -> None:
+        """Deliver what was taken."""
+        ...
+
+    def abort(self) -> None:
+        """Leave things as they were, as far as that can be done; never raises for a file half written."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
+    ) -> None: ...
+
+
+class Output(NamedTuple):
+    """What a sink is made of; ``columns`` None is all there are, ``encode`` is for documents alone."""
+
+    encode: Encode
+    columns: Sequence[str] | None
+    run_id: str
+
+
+class Format(NamedTuple):
+    """A form of output: the suffixes that stand for it, and its sinks, of which it may lack some."""
+
+    suffixes: tuple[str, ...]
+    may_be_compressed: bool
+    file: Callable[[Path, Output], Sink]
+    stream: Callable[[BinaryIO, Output], Sink] | None = None
+    folder: Callable[[Path, Output], Sink] | None = None
+
+
+FORMATS: Mapping[str, Format] = MappingProxyType(
+    {
+        "ndjson": Format(
+            (".ndjson", ".jsonl"),
+            True,
+            lambda path, output: NdjsonFileSink(path, output.encode),
+            stream=lambda stream, output: NdjsonSink(stream, output.encode),
+        ),
+        "csv": Format(
+            (".csv",),
+            True,
+            lambda path, output: CsvFileSink(path, output.columns),
+            stream=lambda stream, output: CsvSink(stream, output.columns),
+        ),
+        "parquet": Format(
+            (".parquet",),
+            False,
+            lambda path, output: ParquetSink(path, output.columns),
+            folder=lambda path, output: DatasetSink(path, output.run_id, output.columns),
+        ),
+    }
+)
+
+
+def open_sink(
+    to: str | None,
+    *,
+    encode: Encode,
+    run_id: str,
+    columns: Sequence[str] | None = None,
+    format: str | None = None,
+    stdout: BinaryIO | None = None,
+) -> Sink:
+    """
+    Open the sink for an output: None or ``-`` is standard output, a folder or a name that ends with ``/`` a dataset.
+
+    A file's format is that of its suffix, unless ``format`` names one of ``FORMATS``; the suffixes ``.gz`` and ``.zst``
+    compress NDJSON and CSV in any case. ``run_id`` keeps the files of two runs in one dataset apart. Raises
+    ``FormatError`` where there is no such format or it does not fit, ``SinkError`` where the output cannot be written.
+    """
+    if format is not None and format not in FORMATS:
+        raise FormatError(f"unknown format {format!r} (known: {', '.join(FORMATS)})")
+    output = Output(encode, columns, run_id)
+    if to is None or to == "-":
+        stream = FORMATS[format or "ndjson"].stream
+        if stream is None:
+            raise FormatError(f"{format} does not go to standard output: name a file or folder")
+        return stream(stdout or sys.stdout.buffer, output)
+    if to.endswith("/") or Path(to).is_dir():
+        folder = FORMATS[format or "parquet"].folder
+        if folder is None:
+            raise FormatError(
+                f"{to!r} is a folder, which takes parquet alone, not {format}: name a file"
+            )
+        return folder(Path(to), output)
+    return FORMATS[format or _format_of(to)].file(Path(to), output)
+
+
+def _format_of(name: str) -> str:
+    suffixes = [suffix.lower() for suffix in Path(name).suffixes]
+    packed = bool(suffixes) and suffixes[-1] in _COMPRESSED
+    suffix = suffixes[-2 if packed else -1] if len(suffixes) > packed else ""
+    for known, form in FORMATS.items():
+        if suffix in form.suffixes and (form.may_be_compressed or not packed):
+            return known
+    raise FormatError(f"no format is known by the name {name!r} (known: {_known()})")
+
+
+def _known() -> str:
+    plain = [suffix for form in FORMATS.values() for suffix in form.suffixes]
+    packed = [s for form in FORMATS.values() if form.may_be_compressed for s in form.suffixes]
+    return (
+        f"{', '.join(plain)}; {', '.join(packed)} also with {' or '.join(_COMPRESSED)}; "
+        "a folder, whose name ends with '/'; or --format)"
+    ).rstrip(")")
