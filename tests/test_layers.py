@@ -26,7 +26,7 @@ LAYERS: tuple[dict[str, str], ...] = (
         "parse": "parse linewise columns careful tables ocsf",
         "envelopes": "envelopes decode",
         "encode": "json_lines fragments",
-        "output": "file_schema pending_file",
+        "output": "file_schema pending_file row_groups",
         "inventory": "inventory",
         "geo": "geo",
         "networks": "networks",

@@ -152,7 +152,8 @@ def _command(command: Any, name: str, *, parent: Any, depth: int) -> Iterator[st
         yield f"{'#' * depth} `{context.command_path}`"
     yield f"```\n{context.command.get_usage(context).removeprefix('Usage: ')}\n```"
     if command.help:
-        yield re.sub(r"\n{3,}", "\n\n", command.help.strip())
+        # A line with \b alone tells the terminal to leave the lines after it as they are.
+        yield re.sub(r"\n{3,}", "\n\n", command.help.replace("\b\n", "\n").strip())
     records = [p.get_help_record(context) for p in command.get_params(context)]
     shown = [(f"`{record[0].strip()}`", record[1]) for record in records if record]
     if shown:
