@@ -53,7 +53,7 @@ def load_reference(given: ReferenceOptions, words: Words) -> Reference:
     return Reference(
         inventory=inventory,
         geo=_geo(given.geo, words),
-        asn=None if given.asn is None else open_geo(given.asn),
+        asn=None if given.asn is None else open_geo(given.asn, "asn"),
         aws_ranges=None if given.aws_ranges is None else load_aws_ranges(given.aws_ranges),
         networks=None if given.networks is None else load_networks(given.networks),
         max_age_s=given.inventory_max_age,
@@ -93,7 +93,7 @@ def _geo(given: str | None, words: Words) -> GeoDatabase | None:
     path = given or default_geo_path()
     if path is None:
         return None
-    database = open_geo(path)
+    database = open_geo(path, "place")
     for text in (database.attribution, database.age_notice(time.time())):
         if text is not None:
             words.say(text)

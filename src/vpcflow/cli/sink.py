@@ -1,0 +1,51 @@
+"""Open the output a command's options name."""
+
+from __future__ import annotations
+
+import functools
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vpcflow.errors import FormatError
+from vpcflow.schemas import SCHEMAS
+from vpcflow.schemas.flat import encode_flat
+from vpcflow.sinks import Sink, open_sink
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+# Text output is fastest while a block stays in the processor's cache; Parquet wants large row groups.
+_TEXT_BLOCK_BYTES = 4 * 1024 * 1024
+_PARQUET_BLOCK_BYTES = 16 * 1024 * 1024
+
+
+def sink_opener(
+    to: str | None, format_: str | None, schema: str, columns: Sequence[str] | None = None
+) -> Callable[[], Sink]:
+    """
+    Give what opens the output; raises ``FormatError`` where the schema is unknown or does not go with the rest.
+
+    ``columns`` None is all columns; the schema is the form of NDJSON documents alone.
+    """
+    if schema not in SCHEMAS:
+        raise FormatError(f"unknown schema {schema!r} (known: {', '.join(SCHEMAS)})")
+    chosen = SCHEMAS[schema]
+    if chosen.columns is not None and (columns is not None or _is_parquet(to, format_)):
+        raise FormatError(
+            f"--schema {schema} is a form of NDJSON documents: it goes with neither --columns nor Parquet"
+        )
+    encode = functools.partial(encode_flat, columns=columns) if columns else chosen.encode
+    run_id = f"{time.time_ns():x}"
+    return lambda: open_sink(to, encode=encode, run_id=run_id, columns=columns, format=format_)
+
+
+def block_bytes_for(to: str | None, format_: str | None) -> int:
+    """Give the size of the blocks to read that suits the output."""
+    return _PARQUET_BLOCK_BYTES if _is_parquet(to, format_) else _TEXT_BLOCK_BYTES
+
+
+def _is_parquet(to: str | None, format_: str | None) -> bool:
+    if format_ is not None:
+        return format_ == "parquet"
+    return to is not None and (to.endswith(("/", ".parquet")) or Path(to).is_dir())
