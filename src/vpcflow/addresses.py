@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-_MAX_IPV4_CHARS = 15
+_MIN_IPV4_CHARS, _MAX_IPV4_CHARS = 7, 15
 
 
 class Addresses(NamedTuple):
@@ -64,8 +65,6 @@ def is_address(text: str) -> bool:
 
 
 def _may_be_ipv6(texts: pa.Array, is_ipv4: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    import pyarrow.compute as pc
-
     if is_ipv4.all():
         return np.zeros(len(texts), np.bool_)
     colons = pc.fill_null(pc.match_substring(texts, ":"), False)
@@ -75,39 +74,50 @@ def _may_be_ipv6(texts: pa.Array, is_ipv4: npt.NDArray[np.bool_]) -> npt.NDArray
 def _parse_ipv4(texts: pa.Array) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_]]:
     """Read all texts as dotted quads, one character position at a time; false where a text is none."""
     count = len(texts)
+    values, good = np.zeros(count, np.uint64), np.zeros(count, np.bool_)
     texts = texts.cast(pa.string())
     if count == 0:
-        return np.zeros(0, np.uint64), np.zeros(0, np.bool_)
+        return values, good
     _, offsets_buffer, data_buffer = texts.buffers()
     offsets = np.frombuffer(offsets_buffer, np.int32)[texts.offset : texts.offset + count + 1]
-    data = np.frombuffer(data_buffer or b"", np.uint8)
-    starts = offsets[:-1].astype(np.int64)
     lengths = np.diff(offsets)
-    good = (lengths >= 7) & (lengths <= _MAX_IPV4_CHARS)
+    fits = (lengths >= _MIN_IPV4_CHARS) & (lengths <= _MAX_IPV4_CHARS)
     if texts.null_count:
-        good &= ~np.asarray(texts.is_null().to_numpy(zero_copy_only=False))
-    value = np.zeros(count, np.uint64)
-    octet = np.zeros(count, np.int64)
-    digits = np.zeros(count, np.int64)
-    dots = np.zeros(count, np.int64)
-    # Text past the end of the buffer is never looked at: it reads as the last byte, and is masked by the length.
-    top = max(len(data) - 1, 0)
+        fits &= ~texts.is_null().to_numpy(zero_copy_only=False)
+    rows = np.flatnonzero(fits)
+    if not len(rows):
+        return values, good
+    # Zeros behind the last text, so that every text has as many characters as the longest.
+    data = np.concatenate([np.frombuffer(data_buffer, np.uint8), np.zeros(16, np.uint8)])
+    numbers, bad = _read_quads(data, offsets[rows].astype(np.intp), lengths[rows].astype(np.uint8))
+    good[rows] = ~bad
+    values[rows] = np.where(bad, 0, numbers)
+    return values, good
+
+
+def _read_quads(
+    data: npt.NDArray[np.uint8], starts: npt.NDArray[np.intp], lengths: npt.NDArray[np.uint8]
+) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.bool_]]:
+    count = len(starts)
+    value, octet = np.zeros(count, np.uint32), np.zeros(count, np.uint16)
+    digits, dots = np.zeros(count, np.uint8), np.zeros(count, np.uint8)
+    bad = np.zeros(count, np.bool_)
     for position in range(_MAX_IPV4_CHARS):
-        inside = good & (position < lengths)
-        if not inside.any():
-            break
-        char = data[np.minimum(starts + position, top)].astype(np.int64)
-        digit = inside & (char >= 48) & (char <= 57)
-        dot = inside & (char == 46)
-        leading_zero = digit & (digits == 1) & (octet == 0)
-        good &= ~inside | ((digit & ~leading_zero) | (dot & (digits > 0)))
-        octet = np.where(digit, octet * 10 + (char - 48), octet)
-        digits = np.where(digit, digits + 1, digits)
-        good &= octet <= 255
-        value = np.where(dot, value << np.uint64(8) | octet.astype(np.uint64), value)
-        dots += dot
-        octet = np.where(dot, 0, octet)
-        digits = np.where(dot, 0, digits)
-    good &= (dots == 3) & (digits > 0)
-    value = value << np.uint64(8) | np.where(good, octet, 0).astype(np.uint64)
-    return np.where(good, value, np.uint64(0)), good
+        char = data[starts + position]
+        inside = lengths > position
+        # Unsigned: what stands before "0" in ASCII wraps to more than 9.
+        worth = char - np.uint8(48)
+        digit, dot = (worth <= 9) & inside, (char == 46) & inside
+        bad |= inside & ~digit & ~dot | dot & (digits == 0)
+        bad |= digit & (digits > 0) & (octet == 0)
+        # Once bad, an octet stays small: four digits more would wrap around.
+        octet = np.where(digit & ~bad, octet * np.uint16(10) + worth, octet)
+        digits += digit
+        bad |= octet > 255
+        if dot.any():
+            value = np.where(dot, value << np.uint32(8) | octet, value)
+            octet *= ~dot
+            digits *= ~dot
+            dots += dot
+    bad |= (dots != 3) | (digits == 0)
+    return value << np.uint32(8) | octet, bad

@@ -53,7 +53,7 @@ def highlights(dataset: Path) -> Highlights:
     """
     Count what is in a dataset of enriched flows.
 
-    Pairs count what came in at a network interface from one of the inventory, so that a connection counts once;
+    Pairs count what came in at a network interface from another of the inventory, so that each packet counts once;
     countries are those of internet addresses that sent it something.
     """
     table = ds.dataset(dataset, format="parquet", partitioning="hive").to_table(columns=_COLUMNS)
@@ -91,20 +91,28 @@ def _port(key: tuple[str, ...]) -> str:
 
 
 def _pairs(table: pa.Table) -> list[Row]:
-    """Count pairs of groups; where an interface has several, all are named together."""
+    """Count pairs of groups, both ways together; where an interface has several groups, they are named together."""
     names = _group_names(table)
     joined = pa.table(
         {
-            "from": _joined(table["peer_security_group_ids"]),
-            "to": _joined(table["security_group_ids"]),
+            "one": _joined(table["peer_security_group_ids"]),
+            "other": _joined(table["security_group_ids"]),
             "bytes": table["bytes"],
         }
     )
+    both: dict[tuple[str, ...], list[int]] = {}
+    for key, records, size in _counted(joined, ["one", "other"]):
+        sums = both.setdefault(tuple(sorted(key)), [0, 0])
+        sums[0] += records
+        sums[1] += size
 
     def named(ids: str) -> str:
         return "+".join(names.get(ident, ident) for ident in ids.split())
 
-    return _top(_counted(joined, ["from", "to"]), lambda k: f"{named(k[0])} → {named(k[1])}")
+    return _top(
+        [(key, records, size) for key, (records, size) in both.items()],
+        lambda key: f"{named(key[0])} ↔ {named(key[1])}",
+    )
 
 
 def _joined(lists: pa.ChunkedArray) -> pa.Array:

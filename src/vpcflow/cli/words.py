@@ -91,11 +91,11 @@ def _summary(books: Books, seconds: float) -> list[str]:
         statuses = ", ".join(f"{count:,} {name}" for name, count in books.log_status.most_common())
         lines.append(f"among the records: {statuses}")
     marks = {
-        "header lines": books.headers,
-        "blank lines": books.blanks,
-        "control messages": books.controls,
+        "header line": books.headers,
+        "blank line": books.blanks,
+        "control message": books.controls,
     }
-    if said := ", ".join(f"{count:,} {name}" for name, count in marks.items() if count):
+    if said := ", ".join(_counted(count, name) for name, count in marks.items() if count):
         lines.append(f"beside the records: {said}")
     lines += [f"{fault.source} {fault.reason}" for fault in books.faults[:_MOST_FAULTS]]
     if len(books.faults) > _MOST_FAULTS:
@@ -103,3 +103,7 @@ def _summary(books: Books, seconds: float) -> list[str]:
             f"… and {len(books.faults) - _MOST_FAULTS} inputs more that could not be read whole"
         )
     return lines
+
+
+def _counted(count: int, name: str) -> str:
+    return f"{count:,} {name}" + ("" if count == 1 else "s")
