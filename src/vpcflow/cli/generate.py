@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -107,7 +108,19 @@ def summary(report: SimulationReport) -> str:
         f"inventory in {report.inventory}",
         *([f"truth in {report.truth}"] if report.truth else []),
         "next:",
-        f"    vpcflow enrich --inventory {report.inventory} --inventory-time {captured}"
-        f" --to {to / 'enriched'}/ {report.logs}",
+        "    "
+        + shlex.join(
+            [
+                "vpcflow",
+                "enrich",
+                "--inventory",
+                str(report.inventory),
+                "--inventory-time",
+                captured,
+                "--to",
+                f"{to / 'enriched'}/",
+                str(report.logs),
+            ]  # fmt: skip
+        ),
     ]
     return "\n".join(lines)

@@ -185,14 +185,16 @@ class _Run:
         self._see(eni[~skipped], intervals.window[~skipped])
         keep = ~skipped & (intervals.end < self._horizon_s)
         slots = intervals.end // SLOT_S
-        for later in np.unique(slots[keep]).tolist():
+        for later in range(slot, int(slots.max(initial=slot)) + 1):
             rows = np.flatnonzero(keep & (slots == later))
-            if later <= slot:
+            if not len(rows):
+                continue
+            if later == slot:
                 # Radix sort: an interval's seconds in a slot fit 16 bits.
                 seconds = (intervals.end[rows] - slot * SLOT_S).astype(np.int16)
                 rows = rows[np.argsort(seconds, kind="stable")]
             records = columns_of(connections, legs, intervals, watch, rows, self._needed)
-            if later <= slot:
+            if later == slot:
                 self._write(records)
             else:
                 self._later.setdefault(later, []).append(records)
