@@ -163,6 +163,14 @@ def test_of_an_unknown_interface_the_logged_vpc_is_where_the_peer_is_looked_for(
     ]
 
 
+def test_a_known_public_address_is_named_but_not_placed_when_the_own_vpc_is_unknown():
+    batch = flows(f"{ENDS} flow_direction", f"eni-9 10.7.0.1 203.0.113.66 {CAPTURED_AT} egress")
+
+    rows = added(batch, f"peer_interface_id {WHERE}", REFERENCE)
+
+    assert rows == [("eni-far", "vpc-b", "unknown")]
+
+
 def test_an_address_of_known_vpcs_may_be_in_the_own_vpc_whose_blocks_are_not_known():
     batch = flows(
         f"{ENDS} vpc_id flow_direction", f"eni-9 10.7.0.1 10.0.0.9 {CAPTURED_AT} vpc-z egress"
@@ -236,12 +244,14 @@ def test_without_an_inventory_the_numbers_of_the_address_tell_the_scope():
     batch = flows(
         f"{ENDS} vpc_id flow_direction",
         f"eni-web 10.0.0.5 10.0.0.9 {CAPTURED_AT} vpc-a egress",
+        f"eni-web 10.0.0.5 10.0.0.9 {CAPTURED_AT} - egress",
         f"eni-web 10.0.0.5 198.51.100.1 {CAPTURED_AT} vpc-a egress",
     )
 
     rows = added(batch, f"{WHO} {WHERE}", Reference())
 
     assert rows == [
+        ("10.0.0.9", None, None, "private"),
         ("10.0.0.9", None, None, "private"),
         ("198.51.100.1", None, None, "internet"),
     ]
@@ -284,14 +294,28 @@ def test_aws_services_are_told_by_the_log_or_by_the_published_ranges(tmp_path):
         f"eni-web 198.51.100.1 10.0.0.5 {CAPTURED_AT} S3 -",
         f"eni-web 198.51.100.1 10.0.0.5 {CAPTURED_AT} - S3",
         f"eni-web 10.0.0.5 52.95.128.179 {CAPTURED_AT} - -",
-        f"eni-web 10.0.0.5 10.0.0.9 {CAPTURED_AT} - S3",
     )
 
     rows = added(
         batch, "peer_scope", Reference(inventory=INVENTORY, aws_ranges=load_aws_ranges(file))
     )
 
-    assert rows == [("aws_service",), ("aws_service",), ("internet",), ("aws_service",), ("vpc",)]
+    assert rows == [("aws_service",), ("aws_service",), ("internet",), ("aws_service",)]
+
+
+def test_networks_of_ones_own_are_no_aws_service_whatever_the_log_says(tmp_path):
+    file = tmp_path / "networks.csv"
+    file.write_text("cidr,name\n198.51.100.0/24,partner\n")
+    batch = flows(
+        f"{ENDS} pkt_dst_aws_service",
+        f"eni-web 10.0.0.5 10.0.0.9 {CAPTURED_AT} S3",
+        f"eni-web 10.0.0.5 10.9.0.1 {CAPTURED_AT} S3",
+        f"eni-web 10.0.0.5 198.51.100.1 {CAPTURED_AT} S3",
+    )
+
+    rows = added(batch, "peer_scope", Reference(inventory=INVENTORY, networks=load_networks(file)))
+
+    assert rows == [("vpc",), ("private",), ("named_network",)]
 
 
 def test_each_leg_of_a_nat_gateway_has_its_own_peer():

@@ -140,7 +140,7 @@ def _interfaces(answers: Answers, ends: _Ends, classes: npt.NDArray[np.int8]) ->
     inventory, reference = answers.reference.inventory, answers.reference
     if inventory is None:
         return np.full(len(ends.address), -1, np.int32)
-    address, texts = np.where(answers.at_gateway, np.int32(-1), ends.address), answers.ends.texts
+    address, texts = ends.address, answers.ends.texts
     rows = inventory.interfaces_at(
         answers.own_vpc_ids,
         dictionary_array(address, texts),
