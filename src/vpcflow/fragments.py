@@ -21,6 +21,7 @@ from vpcflow.errors import FormatError
 Codes = npt.NDArray[np.int32]
 """A number for each row: which piece is the row's."""
 
+_LEAST = -(2**63)  # there is no number before it to stand for null
 _GROUP = 10_000  # long numbers are written in groups of four digits
 _NO_TEXT = pa.array([""], pa.string())
 
@@ -105,7 +106,7 @@ def integer_parts(around: Member, column: pa.Array) -> list[Part]:
     """
     bounds = pc.min_max(column)
     lowest, highest = bounds["min"].as_py(), bounds["max"].as_py()
-    if highest - lowest < _table_limit(len(column)):
+    if lowest > _LEAST and highest - lowest < _table_limit(len(column)):
         return [_ranged_integers(around, column, lowest, highest)]
     if lowest < 0 or around.after:
         return [_distinct_integers(around, column)]
@@ -244,7 +245,7 @@ def _ranged_integers(around: Member, column: pa.Array, lowest: int, highest: int
     values = column.cast(pa.int64())
     if values.null_count:
         values = values.fill_null(lowest - 1)
-    codes = np.subtract(values.to_numpy(), lowest, dtype=np.int32, casting="unsafe")
+    codes = (values.to_numpy() - np.int64(lowest)).astype(np.int32)
     texts = pa.array(np.arange(lowest, highest + 1)).cast(pa.string())
     return _part(around, texts, codes)
 
@@ -311,8 +312,8 @@ def _distinct_lists(lists: pa.ListArray) -> tuple[pa.ListArray, Codes]:
     """
     Encode lists of whole numbers as a dictionary would, which Arrow has not for lists.
 
-    Lists are told apart by a 64-bit sum, then compared with the one chosen for it: where sums collide (those of the same
-    elements in another order do) all lists count as distinct, which costs time, never exactness.
+    Lists are told apart by a 64-bit sum, then compared with the one chosen for it: where sums collide (those of
+    the same elements in another order do) all lists count as distinct, which costs time, never exactness.
     """
     encoded = pa.array(_list_sums(lists)).dictionary_encode()
     codes = _indices(encoded)

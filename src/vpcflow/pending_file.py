@@ -24,6 +24,14 @@ class Writable(Protocol):
     def write(self, data: bytes | pa.Buffer, /) -> object: ...
 
 
+class Closable(Protocol):
+    """What ends well or not."""
+
+    def close(self) -> None: ...
+
+    def abort(self) -> None: ...
+
+
 class PendingFile:
     """
     A file to be: write to ``writable``, then ``commit`` or ``discard`` it; both may be called again.
@@ -42,6 +50,7 @@ class PendingFile:
         # The process id keeps two runs that write the same file from mixing: the last to end wins.
         pending = self.path.with_name(f".{self.path.name}.{os.getpid()}.pending")
         self.writable = self.path if self.direct else pending
+        self._beside: list[Path] = []
 
     def open(self) -> BinaryIO:
         """Open for writing from the start; raises ``SinkError`` where that is not allowed."""
@@ -50,15 +59,39 @@ class PendingFile:
         except OSError as error:
             raise SinkError(f"cannot write {str(self.path)!r}: {error.strerror}") from error
 
+    def beside(self, name: str) -> Path:
+        """Name a further file in the same folder, for use until the end: ``commit`` and ``discard`` remove it."""
+        path = self.writable.with_name(f"{self.writable.name}.{name}")
+        self._beside.append(path)
+        return path
+
     def commit(self) -> None:
         """Let the file appear under its name, in one step, replacing what was there."""
+        self._remove_beside()
         if not self.direct and self.writable.exists():
             self.writable.replace(self.path)
 
     def discard(self) -> None:
         """Remove what was written; what was there before stays."""
+        self._remove_beside()
         if not self.direct:
             self.writable.unlink(missing_ok=True)
+
+    def _remove_beside(self) -> None:
+        for path in self._beside:
+            path.unlink(missing_ok=True)
+
+
+def leave(sink: Closable, *, failed: bool) -> None:
+    """End a sink at the end of a ``with`` block: abort it after a failure, also one to close it."""
+    if failed:
+        sink.abort()
+        return
+    try:
+        sink.close()
+    except BaseException:
+        sink.abort()
+        raise
 
 
 def compressed(stream: BinaryIO, suffix: str, stack: ExitStack) -> Writable:

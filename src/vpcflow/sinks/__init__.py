@@ -147,5 +147,5 @@ def _known() -> str:
     packed = [s for form in FORMATS.values() if form.may_be_compressed for s in form.suffixes]
     return (
         f"{', '.join(plain)}; {', '.join(packed)} also with {' or '.join(_COMPRESSED)}; "
-        "a folder, whose name ends with '/'; or --format)"
-    ).rstrip(")")
+        "a folder, whose name ends with '/'; else give --format"
+    )

@@ -1,8 +1,8 @@
 """
 CSV to a file or a stream, by RFC 4180: text in quotes, null as nothing, lists and tags as JSON text.
 
-Text is written as it is. A spreadsheet may take text that begins with ``=``, ``+``, ``-`` or ``@`` (in tags, for one) for
-a formula: open files of flows there as text.
+Text is written as it is. A spreadsheet may take text that begins with ``=``, ``+``, ``-`` or ``@``, as tags may, for a
+formula: have it read the columns as text.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pyarrow.csv
 from vpcflow.errors import SinkError
 from vpcflow.file_schema import TEXT, aligned, schema_of
 from vpcflow.fragments import json_texts
-from vpcflow.pending_file import PendingFile, Writable, compressed
+from vpcflow.pending_file import PendingFile, Writable, compressed, leave
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -83,9 +83,9 @@ class CsvFileSink:
         self._file = PendingFile(path)
         self._suffix = path.suffix
         self._columns = columns
-        self._schemas: list[
-            pa.Schema
-        ] = []  # of the segments, one if all batches have the same columns
+        # Of each segment; there is one, if all batches have the same columns.
+        self._schemas: list[pa.Schema] = []
+        self._segments = [self._file.writable]
         self._stack = ExitStack()
         self._stream: Writable = self._open(self._file.writable)
 
@@ -109,8 +109,6 @@ class CsvFileSink:
         """Leave no file."""
         with suppress(OSError):
             self._stack.close()
-        for segment in self._segments()[1:]:
-            segment.unlink(missing_ok=True)
         self._file.discard()
 
     def __enter__(self) -> Self:
@@ -121,21 +119,17 @@ class CsvFileSink:
     ) -> None:
         leave(self, failed=kind is not None)
 
-    def _segments(self) -> list[Path]:
-        first = self._file.writable
-        later = range(1, len(self._schemas))
-        return [first, *(first.with_name(f"{first.name}.{place}") for place in later)]
-
     def _start_segment(self, schema: pa.Schema) -> None:
         if self._schemas and self._file.direct:
             raise SinkError(
                 f"a batch has new columns, and {str(self._file.path)!r} cannot be written twice: "
                 "name an ordinary file, or the columns wanted"
             )
-        self._schemas.append(schema)
-        if len(self._schemas) > 1:
+        if self._schemas:
             self._stack.close()
-            self._stream = self._open(self._segments()[-1])
+            self._segments.append(self._file.beside(str(len(self._schemas))))
+            self._stream = self._open(self._segments[-1])
+        self._schemas.append(schema)
         self._stream.write(_header(schema))
 
     def _open(self, path: Path) -> Writable:
@@ -143,16 +137,14 @@ class CsvFileSink:
         return compressed(self._stack.enter_context(stream), self._suffix, self._stack)
 
     def _unite(self) -> None:
-        united = self._file.writable.with_name(f"{self._file.writable.name}.united")
+        united = self._file.beside("united")
         union = self._schemas[-1]
         with ExitStack() as stack:
             stream = compressed(stack.enter_context(united.open("wb")), self._suffix, stack)
             stream.write(_header(union))
-            for segment, schema in zip(self._segments(), self._schemas, strict=True):
+            for segment, schema in zip(self._segments, self._schemas, strict=True):
                 for batch in _read_rows(segment, schema, _COMPRESSION.get(self._suffix)):
                     _write_rows(_with_columns(batch, union.names), stream)
-        for segment in self._segments()[1:]:
-            segment.unlink()
         united.replace(self._file.writable)
 
 

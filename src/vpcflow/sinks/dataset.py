@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from vpcflow.errors import FormatError, SinkError
 from vpcflow.file_schema import TYPES, aligned, compact, schema_of
-from vpcflow.pending_file import PendingFile
+from vpcflow.pending_file import PendingFile, leave
 from vpcflow.row_groups import ROWS, open_writer, row_group, widened, write_row_group
 
 if TYPE_CHECKING:
@@ -60,8 +60,8 @@ class DatasetSink:
     Write flows to a folder of Parquet files, which all appear at ``close``; after ``abort`` none does.
 
     Every file has all known columns (or ``columns``), in one order, and such unknown ones as were found until then, so
-    that files of all layouts unite. The hour is that of ``end``, else of ``start``, else Hive's partition for nulls. In a
-    row group flows are in order of ``interface_id``, then ``start``. ``run_id`` is part of the file names: give
+    that files of all layouts unite. The hour is that of ``end``, else of ``start``, else Hive's partition for nulls.
+    In a row group flows are in order of ``interface_id``, then ``start``. ``run_id`` is part of the file names: give
     each run its own, or it replaces the files of the other. Raises ``FormatError`` where it is no part of a file name.
     """
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from vpcflow.errors import SinkError
 from vpcflow.fields import DEFAULT_LAYOUT, FIELD_BY_NAME
 from vpcflow.file_schema import aligned, schema_of
-from vpcflow.pending_file import PendingFile
+from vpcflow.pending_file import PendingFile, leave
 from vpcflow.row_groups import ROWS, open_writer, read_row_groups, row_group, write_row_group
 
 if TYPE_CHECKING:
@@ -68,8 +68,6 @@ class ParquetSink:
         self._held.clear()
         with suppress(OSError, pa.ArrowException):
             self._end_segment()
-        for segment in self._segments[1:]:
-            segment.unlink(missing_ok=True)
         self._file.discard()
 
     def __enter__(self) -> Self:
@@ -96,8 +94,8 @@ class ParquetSink:
                 f"a batch has new columns, and {str(self._file.path)!r} cannot be written twice: "
                 "name an ordinary file, or the columns wanted"
             )
-        name = self._file.writable
-        path = name.with_name(f"{name.name}.{len(self._segments)}") if self._segments else name
+        place = len(self._segments)
+        path = self._file.beside(str(place)) if place else self._file.writable
         self._segments.append(path)
         self._writer = open_writer(path, self._schema)
 
@@ -109,11 +107,9 @@ class ParquetSink:
 
     def _unite(self) -> None:
         """Copy all that was written, row group by row group, to one file that has all columns."""
-        united = self._file.writable.with_name(f"{self._file.writable.name}.united")
+        united = self._file.beside("united")
         with open_writer(united, self._schema) as writer:
             for segment in self._segments:
                 for batch in read_row_groups(segment, self._schema):
                     write_row_group(writer, row_group([batch], self._schema))
-        for segment in self._segments[1:]:
-            segment.unlink()
         united.replace(self._file.writable)
