@@ -14,6 +14,7 @@ import pyarrow.csv
 
 from vpcflow import careful
 from vpcflow.addresses import parse_addresses
+from vpcflow.fields import ADDED_BY_COLUMN
 from vpcflow.layout import Layout, batch_type
 from vpcflow.plain import plain
 from vpcflow.rejects import Reject, reject
@@ -83,21 +84,20 @@ def finish(
     """
     Make the batch of one layout's rows: texts to dictionaries, tags decoded, times to seconds, places appended.
 
-    ``at`` is each row's place in the block. Addresses and times are checked here, by distinct value; a row that fails
-    is left out and comes back as a reject; last comes the mask of the rows kept.
+    A column named like one vpcflow adds is left out. ``at`` is each row's place in the block. Addresses and times are
+    checked here, by distinct value; a row that fails is left out and comes back as a reject; last comes the mask of the
+    rows kept.
     """
-    arrays = []
+    arrays = {}
     good = np.ones(table.num_rows, np.bool_)
     for name, kind in zip(layout.columns, layout.kinds, strict=True):
-        array, fine = finish_column(_one_chunk(table.column(name)), kind)
-        arrays.append(array)
+        if name in ADDED_BY_COLUMN:
+            continue
+        arrays[name], fine = finish_column(_one_chunk(table.column(name)), kind)
         if fine is not None:
             good &= fine
-    names = list(layout.columns)
-    for name, array in places(block, at).items():
-        names.append(name)
-        arrays.append(array)
-    batch = pa.RecordBatch.from_arrays(arrays, names)
+    arrays |= places(block, at)
+    batch = pa.RecordBatch.from_arrays(list(arrays.values()), list(arrays))
     if good.all():
         return batch, [], good
     rejects = [_reject_at(block, int(place), layout) for place in at[~good]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,6 +32,12 @@ class Lines:
     log_group: str | None = None
     rejects: tuple[Reject, ...] = ()
     controls: int = 0
+
+    def before(self, at: int) -> Lines:
+        """Give the lines before a place; what the wrappers gave besides stays with them."""
+        ids = None if self.event_ids is None else self.event_ids[:at]
+        data = b"".join(line + b"\n" for line in self._raw_lines[:at])
+        return replace(self, data=data, numbers=self.numbers[:at], event_ids=ids)
 
     def raw(self, at: int) -> bytes:
         """Give the raw line at a place in the block, counted from 0."""

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vpcflow import careful, columns
+from vpcflow.errors import FormatError
 from vpcflow.layout import DEFAULT, TGW_DEFAULT, Layout, header_layout
 from vpcflow.plain import MAX_LINE_BYTES
 from vpcflow.rejects import Reject, reject
@@ -42,6 +43,22 @@ class _Span(NamedTuple):
     first: int
     end: int
     layouts: tuple[Layout, ...]
+
+
+class BadHeader(FormatError):
+    """A header line names a field more than once; ``place`` is where it is in the block, counted from 0."""
+
+    def __init__(self, text: str, place: int) -> None:
+        super().__init__(text)
+        self.place = place
+
+
+def header_at(place: int, line: bytes) -> Layout | None:
+    """Give the layout a header line states, or None; raises ``BadHeader`` with the line's place in the block."""
+    try:
+        return header_layout(line)
+    except FormatError as error:
+        raise BadHeader(str(error), place) from error
 
 
 def identity_gaps(names: Sequence[str]) -> frozenset[str]:
@@ -90,7 +107,7 @@ def _headers(sheet: _Sheet, layouts: Sequence[Layout]) -> list[tuple[int, Layout
     for layout in layouts:
         if not careful.all_text(layout):
             suspect &= ~sheet.fits(layout)
-    found = ((int(i), header_layout(sheet.lines[i])) for i in np.flatnonzero(suspect))
+    found = ((i, header_at(i, sheet.lines[i])) for i in np.flatnonzero(suspect).tolist())
     return [(i, layout) for i, layout in found if layout is not None]
 
 

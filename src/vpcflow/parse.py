@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from vpcflow import careful, columns, linewise
-from vpcflow.layout import DEFAULT, Layout, header_layout
+from vpcflow.layout import DEFAULT, Layout
 from vpcflow.plain import has_long_line, has_odd_number, line_count, plain
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Parsed(NamedTuple):
 
 def parse(block: Lines, *, layout: Layout | None = None, possible: Sequence[Layout] = ()) -> Parsed:
     """
-    Parse a block of lines; the only error, on any bytes, is ``FormatError`` for a header that names a field twice.
+    Parse a block of lines; the only error, on any bytes, is ``BadHeader`` for a header that names a field twice.
 
     ``layout`` is that of the last header line, and wins. Before any header a line has one of the ``possible`` layouts
     (``--log-format``, the account's flow logs), or where none is given AWS's default: version 2's, or the Transit
@@ -60,7 +60,7 @@ def _parse_whole(
     text: bytes, block: Lines, layout: Layout | None, possible: Sequence[Layout]
 ) -> Parsed | None:
     """Read the block in one piece where it has one layout, perhaps stated in its first line; None where it has not."""
-    stated = header_layout(text[: text.find(b"\n") + 1])
+    stated = linewise.header_at(0, text[: text.find(b"\n") + 1])
     headers = int(stated is not None)
     if stated is not None:
         layout, text = stated, text[text.find(b"\n") + 1 :]

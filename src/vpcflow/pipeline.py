@@ -8,8 +8,8 @@ from vpcflow.enrich import enrich
 from vpcflow.errors import FormatError
 from vpcflow.fields import ADDED_BY_COLUMN, FIELD_BY_COLUMN
 from vpcflow.lines import Lines
-from vpcflow.parse import parse
-from vpcflow.plain import line_count
+from vpcflow.linewise import BadHeader
+from vpcflow.parse import Parsed, parse
 from vpcflow.sources import Block, Fault, Rows
 from vpcflow.tables import parse_rows
 
@@ -64,9 +64,14 @@ def read_flows(
     on_rejects: Callable[[Sequence[Reject]], None] = lambda _: None,
     warn: Warn = lambda _: None,
 ) -> Iterator[pa.RecordBatch]:
-    """Parse the blocks of one input to batches of flows; all else that is in them goes to the books."""
+    """
+    Parse the blocks of one input to batches of flows; all else that is in them goes to the books.
+
+    A header line that makes no sense, and a table that is no flow log, end the input with a fault.
+    """
     layouts = layouts or Layouts()
     in_force: Layout | None = None
+    fault: Fault | None = None
     for block in blocks:
         if isinstance(block, Fault):
             books.count_fault(block)
@@ -77,7 +82,7 @@ def read_flows(
                 batches, rejects, unknown = (rows.batch,), rows.rejects, rows.unknown
             else:
                 possible = layouts.possible(block.log_group)
-                parsed = parse(block, layout=in_force, possible=possible)
+                parsed, fault = _parse(block, in_force, possible)
                 _count_marks(books, block, parsed.headers, parsed.blanks)
                 _warn_of_other_header(layouts, parsed.layout, warn)
                 in_force = parsed.layout
@@ -85,8 +90,7 @@ def read_flows(
                 rejects = (*block.rejects, *parsed.rejects)
                 unknown = _unknown(batches)
         except FormatError as error:
-            lost = block.batch.num_rows if isinstance(block, Rows) else line_count(block.data)
-            books.count_fault(Fault(block.source, str(error), lost))
+            books.count_fault(Fault(block.source, str(error), 0))
             return
         for name in unknown:
             warn(f"unknown field {name!r} is kept as a text column (known: run `vpcflow fields`)")
@@ -97,6 +101,9 @@ def read_flows(
             books.count_flows(batch)
             if batch.num_rows:
                 yield batch
+        if fault is not None:
+            books.count_fault(fault)
+            return
 
 
 def deliver(
@@ -113,6 +120,18 @@ def deliver(
         taken = sink.write(done)
         books.delivered += taken
         books.failed += done.num_rows - taken
+
+
+def _parse(
+    block: Lines, layout: Layout | None, possible: Sequence[Layout]
+) -> tuple[Parsed, Fault | None]:
+    """Parse a block up to a header that names a field twice: what follows it cannot be told."""
+    try:
+        return parse(block, layout=layout, possible=possible), None
+    except BadHeader as error:
+        line = int(block.numbers[error.place])
+        fault = Fault(block.source, f"line {line}: {error}", 0)
+        return parse(block.before(error.place), layout=layout, possible=possible), fault
 
 
 def _count_marks(books: Books, block: Lines, headers: int, blanks: int) -> None:

@@ -36,15 +36,23 @@ def plain(data: bytes) -> bytes:
 
     Line *i* in is line *i* out.
     """
+    text = _without_loose_space(data)
+    if text[:2] == b"20" or any(_may_have_prefix(window) for window in _windows(text)):
+        text = _EXPORT_PREFIX.sub(b"", text)
+    return text
+
+
+def _without_loose_space(data: bytes) -> bytes:
     if any(_has_controls(window) for window in _windows(data)):
         data = data.translate(_TO_SPACES)
-    if any(_has_loose_space(window) for window in _windows(data)) or b" " in (data[:1], data[-1:]):
-        while b"  " in data:
-            data = data.replace(b"  ", b" ")
-        data = data.replace(b" \n", b"\n").replace(b"\n ", b"\n").strip(b" ")
-    if data[:2] == b"20" or any(_may_have_prefix(window) for window in _windows(data)):
-        return _EXPORT_PREFIX.sub(b"", data)
-    return data
+    if not any(map(_has_loose_space, _windows(data))) and b" " not in (data[:1], data[-1:]):
+        return data
+    lines = line_count(data)
+    while b"  " in data:
+        data = data.replace(b"  ", b" ")
+    data = data.replace(b" \n", b"\n").replace(b"\n ", b"\n").strip(b" ")
+    # A last line of spaces alone, without a line feed, is a line.
+    return data if line_count(data) == lines else data + b"\n"
 
 
 def line_count(data: bytes) -> int:

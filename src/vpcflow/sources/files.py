@@ -141,7 +141,7 @@ class _TextReader:
     def blocks(self, pieces: Iterator[bytes]) -> Iterator[Block]:
         try:
             first = next(pieces, b"")
-            while b"\n" not in first and (more := next(pieces, b"")) and len(first) < _HEAD_BYTES:
+            while b"\n" not in first and len(first) < _HEAD_BYTES and (more := next(pieces, b"")):
                 first += more
             rest = _chain(first, pieces)
             if first.lstrip()[:1] in (b"{", b"["):
