@@ -41,7 +41,7 @@ PEER_SCOPES: Mapping[str, str] = MappingProxyType(
         "private": "a private address (RFC 1918, RFC 6598, RFC 4193) of no known VPC",
         "named_network": "in a network of the file of named networks",
         "aws_service": "a public address of an AWS service",
-        "internet": "any other public address",
+        "internet": "on the internet: a public address of no known VPC, network or AWS service",
         "link_local": "a link-local or loopback address",
         "multicast": "a multicast or broadcast address",
         "unknown": "cannot be told",

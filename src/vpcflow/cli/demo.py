@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -118,11 +120,18 @@ def _show(
     console.print(
         f"  flow logs  {report.logs}\n  inventory  {report.inventory}\n  enriched   {enriched}"
     )
-    console.print("\n[bold]Next[/]")
-    log = min(report.logs.rglob("*.gz"))
+    console.print("\n[bold]Next[/]: one record in plain words, and all of them as documents")
+    program = shlex.quote(_program())
     options = f"--inventory {report.inventory} --inventory-time {scenario.capture_s}"
-    console.print(f"  vpcflow explain {options} --line 2 \\\n    {log}", soft_wrap=True)
-    console.print(f"  vpcflow enrich {options} {report.logs} | head -3\n", soft_wrap=True)
+    log, line = seen.example
+    console.print(f"  {program} explain {options} \\\n    --line {line} {log}", soft_wrap=True)
+    console.print(f"  {program} enrich {options} {report.logs} | head -3\n", soft_wrap=True)
+
+
+def _program() -> str:
+    """Say how the program was called, so that the next command works as it is printed."""
+    called = Path(sys.argv[0])
+    return str(called) if called.exists() and called.name == "vpcflow" else "vpcflow"
 
 
 def _table(console: Console, title: str, what: str, rows: list[Row]) -> None:

@@ -26,6 +26,8 @@ _COLUMNS = [
     "security_group_names",
     "peer_security_group_ids",
     "src_geo_country_name",
+    "source_object",
+    "source_line",
 ]
 _TOP = 5
 
@@ -39,7 +41,11 @@ class Row(NamedTuple):
 
 
 class Highlights(NamedTuple):
-    """Counts of an enriched dataset, and its top rows, most records first."""
+    """
+    Counts of an enriched dataset, its top rows, most records first, and where a telling record was read.
+
+    The example is a file and a line in it.
+    """
 
     records: int
     accepted: int
@@ -47,6 +53,7 @@ class Highlights(NamedTuple):
     pairs: list[Row]
     rejected_ports: list[Row]
     countries: list[Row]
+    example: tuple[str, int]
 
 
 def highlights(dataset: Path) -> Highlights:
@@ -68,7 +75,18 @@ def highlights(dataset: Path) -> Highlights:
         _pairs(ingress.filter(pc.equal(ingress["action"], "ACCEPT"))),
         _top(_counted(refused, ["local_port", "protocol_name"]), _port),
         _top(_counted(visitors, ["src_geo_country_name"]), lambda key: key[0]),
+        _example([refused.filter(pc.equal(refused["peer_scope"], "internet")), ingress, table]),
     )
+
+
+def _example(tables: list[pa.Table]) -> tuple[str, int]:
+    """Choose the first record of the first table that has one."""
+    for table in tables:
+        if table.num_rows:
+            places = table.select(["source_object", "source_line"])
+            first = places.sort_by([("source_object", "ascending"), ("source_line", "ascending")])
+            return first["source_object"][0].as_py(), first["source_line"][0].as_py()
+    return "", 0
 
 
 def _counted(table: pa.Table, keys: list[str]) -> list[Counted]:
