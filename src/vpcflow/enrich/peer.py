@@ -131,7 +131,10 @@ def _ends(flows: pa.RecordBatch, answers: Answers) -> _Ends:
 
 def _packet(answers: Answers, name: str) -> Int32s:
     """Give the address in the packet where it is logged, else the one as at the interface."""
-    packet, at_interface = answers.end_codes(f"pkt_{name}"), answers.end_codes(name)
+    at_interface = answers.end_codes(name)
+    if f"pkt_{name}" not in answers.ends.numbers:
+        return at_interface
+    packet = answers.end_codes(f"pkt_{name}")
     return np.where(packet < 0, at_interface, packet)
 
 
@@ -173,12 +176,14 @@ def _vpcs(answers: Answers, ends: _Ends, interface: Int32s) -> _Vpcs:
     inventory = answers.reference.inventory
     numbers: dict[str, int] = {}
     own = _numbered(answers.own_vpc_ids, numbers)
-    peer = _numbered(answers.column("tgw_dst_vpc_id"), numbers)
+    logged = _numbered(answers.column("tgw_dst_vpc_id"), numbers)
     if inventory is None:
-        scope = _scope_of_vpcs(own, peer, np.zeros(len(numbers) + 1, np.bool_))
-        return _Vpcs(pa.array(numbers, pa.string()), peer, scope)
+        scope = _scope_of_vpcs(own, logged, np.zeros(len(numbers) + 1, np.bool_))
+        return _Vpcs(pa.array(numbers, pa.string()), logged, scope)
     of_interface = np.append(_numbered(inventory.interfaces.vpc_id, numbers), np.int32(-1))
-    peer = np.where(interface < 0, peer, of_interface[interface])
+    peer = of_interface[interface]
+    if answers.at_gateway.any():
+        peer = np.where(peer < 0, logged, peer)
     blocks = _blocks(inventory, answers, numbers)
     known = np.zeros(len(numbers) + 1, np.bool_)
     known[[*(numbers[vpc_id] for vpc_id in inventory.vpc_ids), *of_interface]] = True
@@ -219,7 +224,8 @@ def _blocks(inventory: Inventory, answers: Answers, numbers: dict[str, int]) -> 
             scope[number, members] = _VPC
         if len(members) == 1:
             only[number] = members[0]
-    return _Blocks(np.array([*(sets[vpc_ids] for vpc_ids in held_by), 0], np.int32), only, scope)
+    set_of = np.fromiter(map(sets.__getitem__, held_by), np.int32, len(held_by))
+    return _Blocks(np.append(set_of, np.int32(0)), only, scope)
 
 
 def _scope(
@@ -251,8 +257,10 @@ def _scope_of_addresses(answers: Answers, classes: npt.NDArray[np.int8]) -> Int3
 
 
 def _is_logged_service(answers: Answers, ends: _Ends) -> Bools:
+    """Tell which peers' packets have an address of an AWS service, as the log says."""
     source, destination = (
-        codes_of(answers.column(f"pkt_{side}_aws_service")) >= 0 for side in ("src", "dst")
+        answers.column(f"pkt_{side}_aws_service").is_valid().to_numpy(zero_copy_only=False)
+        for side in ("src", "dst")
     )
     return np.where(ends.is_destination, destination, source)
 
