@@ -259,7 +259,7 @@ def _scope_of_addresses(answers: Answers, classes: npt.NDArray[np.int8]) -> Int3
 def _is_logged_service(answers: Answers, ends: _Ends) -> Bools:
     """Tell which peers' packets have an address of an AWS service, as the log says."""
     source, destination = (
-        answers.column(f"pkt_{side}_aws_service").is_valid().to_numpy(zero_copy_only=False)
+        np.asarray(answers.column(f"pkt_{side}_aws_service").is_valid(), np.bool_)
         for side in ("src", "dst")
     )
     return np.where(ends.is_destination, destination, source)
