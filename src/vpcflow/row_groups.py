@@ -110,7 +110,9 @@ def write_row_group(writer: pq.ParquetWriter, table: pa.Table) -> None:
 
 def read_row_groups(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     """Read a file written here, a row group at a time, brought to a schema in memory that has its columns."""
-    text = [path for path, _ in _leaves(schema) if "key_value" not in path]
+    there = set(pq.read_schema(path).names)
+    there -= _UNIQUE  # Arrow cannot read their encoding into a dictionary
+    text = [field.name for field in schema if field.type.equals(TEXT) and field.name in there]
     with pq.ParquetFile(path, read_dictionary=text) as file:
         for place in range(file.num_row_groups):
             for batch in file.read_row_group(place).combine_chunks().to_batches():
