@@ -197,9 +197,7 @@ def _neighbours(
     next_seen = np.where(goes_on, inside, runs.first[following])
     has_next = goes_on | has_following
     next_seen = np.where(has_next, next_seen, 0)
-    is_exact = (
-        goes_on & (runs.first[run] <= before) & (runs.last[run] >= after) & (runs.row[run] >= 0)
-    )
+    is_exact = goes_on & (runs.first[run] <= before) & (runs.last[run] >= after)
     return _Neighbours(
         earlier_time=np.where(has_run, line.times[seen], _LONG_AGO),
         earlier_row=np.where(has_run, runs.row[run], -1).astype(np.int32),

@@ -199,6 +199,8 @@ def snapshot_json(snapshot: Snapshot) -> bytes:
         for name in _LISTS
         if name in snapshot.kinds
     ]
+    if not lists:
+        return orjson.dumps(head)
     return b"%s,\n" % orjson.dumps(head)[:-1] + b"\n],\n".join(lists) + b"\n]}\n"
 
 
@@ -230,12 +232,13 @@ def write_snapshot(snapshot: Snapshot, path: Path) -> None:
     hidden = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        hidden.write_bytes(data)
-        hidden.replace(path)
+        try:
+            hidden.write_bytes(data)
+            hidden.replace(path)
+        finally:
+            hidden.unlink(missing_ok=True)
     except OSError as error:
         raise InventoryError(f"{path}: cannot be written: {error.strerror}") from error
-    finally:
-        hidden.unlink(missing_ok=True)
 
 
 def file_name(captured_at: int) -> str:
