@@ -89,7 +89,7 @@ def test_exactly_as_many_records_as_asked_for_are_cut_into_files(tmp_path: Path)
 def test_records_are_reached_in_about_the_minutes_given(scale: SimulationReport) -> None:
     seconds = scale.last_s - scale.scenario.start_s
 
-    assert scale.records == 40_000
+    assert scale.records == 25_000
     assert 240 <= seconds <= 330
 
 

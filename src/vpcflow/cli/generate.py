@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -99,6 +99,10 @@ def summary(report: SimulationReport) -> str:
     """Say in words what was written, and how to enrich it."""
     captured = f"{utc(report.scenario.capture_s):%Y-%m-%dT%H:%M:%SZ}"
     to = report.logs.parent
+    next_command = (
+        f"vpcflow enrich --inventory {quote(str(report.inventory))} --inventory-time {captured}"
+        f" --to {quote(str(to / 'enriched'))}/ {quote(str(report.logs))}"
+    )
     lines = [
         f"{report.records:,} records of {report.connections:,} connections: {report.accepted:,} accepted,"
         f" {report.rejected:,} rejected, {report.nodata:,} without data, {report.skipdata:,} skipped",
@@ -107,20 +111,6 @@ def summary(report: SimulationReport) -> str:
         f"{report.files:,} files of {report.compressed_bytes:,} bytes in {report.logs}",
         f"inventory in {report.inventory}",
         *([f"truth in {report.truth}"] if report.truth else []),
-        "next:",
-        "    "
-        + shlex.join(
-            [
-                "vpcflow",
-                "enrich",
-                "--inventory",
-                str(report.inventory),
-                "--inventory-time",
-                captured,
-                "--to",
-                f"{to / 'enriched'}/",
-                str(report.logs),
-            ]  # fmt: skip
-        ),
+        f"next:\n    {next_command}",
     ]
     return "\n".join(lines)
