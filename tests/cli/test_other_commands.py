@@ -1,0 +1,133 @@
+"""``explain``, ``fields``, ``demo``, ``--version`` and the help of every command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+import pytest
+import typer
+from commands import Vpcflow
+
+from vpcflow.cli import app
+from vpcflow.fields import ADDED, FIELDS
+
+REJECTED = "2 123456789012 eni-0a1b2c3d4e5f60718 203.0.113.9 10.0.1.24 40000 22 6 1 40 1700000001 1700000059 REJECT OK"
+
+
+def test_explain_a_line(vpcflow: Vpcflow) -> None:
+    done = vpcflow("explain", "--quiet", REJECTED)
+
+    assert done.status == 0
+    assert done.out.decode().splitlines() == [
+        "On 2023-11-14 from 22:13:21 to 22:14:19 UTC, TCP (1 packet, 40 bytes) from 203.0.113.9 port 40000"
+        " to 10.0.1.24 port 22 was rejected at eni-0a1b2c3d4e5f60718.",
+        "A security group or network ACL did not allow it, or the connection was closed already.",
+    ]
+
+
+def test_explain_a_line_of_a_file(vpcflow: Vpcflow, tmp_path: Path) -> None:
+    (tmp_path / "flows.log").write_text(
+        REJECTED + "\n" + REJECTED.replace("203.0.113.9", "198.51.100.7") + "\n"
+    )
+
+    done = vpcflow("explain", "--quiet", "--line", "2", "flows.log")
+
+    assert "from 198.51.100.7 port 40000" in done.out.decode()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["2 123 eni-1 x"], "line 1 of the record is no flow record: fewer tokens than the layout"),
+        (["missing.log"], "'missing.log' is neither a file nor a flow log line"),
+        (["--line", "9", REJECTED], "the record has no flow record in line 9"),
+    ],
+)
+def test_explain_says_why_it_cannot(vpcflow: Vpcflow, arguments: list[str], words: str) -> None:
+    done = vpcflow("explain", "--quiet", *arguments)
+
+    assert done.status == 1
+    assert words in done.err
+
+
+def test_explain_a_record_without_traffic(vpcflow: Vpcflow) -> None:
+    line = "2 123456789012 eni-0a1b2c3d4e5f60718 - - - - - - - 1700000000 1700000060 - SKIPDATA"
+
+    done = vpcflow("explain", "--quiet", line)
+
+    assert "had records skipped by AWS" in done.out.decode()
+
+
+def test_fields_lists_every_column_once(vpcflow: Vpcflow) -> None:
+    done = vpcflow("fields")
+
+    columns = [line.split()[0] for line in done.out.decode().splitlines()]
+    assert columns == [f.column for f in FIELDS] + [a.column for a in ADDED]
+
+
+def test_fields_of_a_version_as_json(vpcflow: Vpcflow) -> None:
+    done = vpcflow("fields", "--version", "10", "--json")
+
+    (row,) = [orjson.loads(line) for line in done.out.splitlines()]
+    assert row["name"] == "encryption-status"
+    assert row["type"] == "int32"
+
+
+def test_version_names_engine_and_data(vpcflow: Vpcflow) -> None:
+    done = vpcflow("--version")
+
+    assert done.status == 0
+    assert done.out.decode().startswith("vpcflow ")
+    for word in ("pyarrow", "flow log fields", "geolocation: none"):
+        assert word in done.out.decode()
+
+
+def test_the_demo_shows_what_it_wrote(
+    vpcflow: Vpcflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+
+    first = vpcflow("demo", "--to", "demo", "--minutes", "1")
+    again = vpcflow("demo", "--to", "demo", "--minutes", "1")
+
+    said = first.out.decode()
+    assert first.status == again.status == 0
+    assert "going on without geolocation" in first.err
+    assert "load-balancer ↔" in said
+    assert "tcp/22" in said
+    assert "explain --inventory demo/inventory" in said
+    assert list((tmp_path / "demo/enriched").rglob("*.parquet"))
+
+
+def test_the_demo_does_not_empty_a_directory_that_is_not_its_own(
+    vpcflow: Vpcflow, tmp_path: Path
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/letter.txt").write_text("keep")
+
+    done = vpcflow("demo", "--to", "mine")
+
+    assert done.status == 1
+    assert (tmp_path / "mine/letter.txt").read_text() == "keep"
+
+
+def commands() -> list[list[str]]:
+    root = typer.main.get_command(app)
+    found = []
+    for name, command in root.commands.items():  # type: ignore[attr-defined]
+        inner = getattr(command, "commands", None)
+        found += [[name, sub] for sub in inner] if inner else [[name]]
+    return found
+
+
+@pytest.mark.parametrize("command", commands(), ids=" ".join)
+def test_the_help_of_each_command_has_two_examples(vpcflow: Vpcflow, command: list[str]) -> None:
+    done = vpcflow(*command, "--help")
+
+    examples = [
+        line for line in done.out.decode().splitlines() if f"vpcflow {' '.join(command)}" in line
+    ]
+    assert done.status == 0
+    assert len([line for line in examples if not line.startswith("Usage")]) >= 2
