@@ -9,6 +9,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from commands import Vpcflow
 
+from vpcflow.fields import DEFAULT_LAYOUT
+
 FLOW = (
     b"2 123456789012 eni-0a1b2c3d4e5f60718 203.0.113.12 10.0.1.24 52144 443 6 12 4840"
     b" 1700000000 1700000058 ACCEPT OK\n"
@@ -30,7 +32,7 @@ def test_standard_input_becomes_documents_in_order(vpcflow: Vpcflow) -> None:
 
 
 def test_the_summary_balances_and_counts_apart_what_is_no_record(vpcflow: Vpcflow) -> None:
-    header = b"version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status\n"
+    header = (" ".join(DEFAULT_LAYOUT) + "\n").encode()
 
     done = vpcflow("parse", given=header + b"\n" + FLOW + QUIET)
 
