@@ -30,8 +30,6 @@ _FEW_VALUES = frozenset(
     "version protocol tcp_flags traffic_path encryption_status src_as_number dst_as_number".split()
 )
 _TEXT_WITH_BOUNDS = frozenset("account_id interface_id vpc_id eni_vpc_id action".split())
-# Arrow checks the size of the dictionary page after each batch, and writes all further values plain beyond the limit.
-_DICTIONARY_LIMIT_BYTES = 64 << 20
 # Bounds are worked out per written batch, from the distinct values of the batch: 1,024 rows cost twice as much.
 _ROWS_AT_ONCE = 65_536
 
@@ -68,7 +66,6 @@ def open_writer(path: Path, schema: pa.Schema, *, page_index: bool = False) -> p
         },
         write_statistics=bounded or False,
         write_batch_size=_ROWS_AT_ONCE,
-        dictionary_pagesize_limit=_DICTIONARY_LIMIT_BYTES,
         write_page_index=page_index,
     )
 

@@ -39,13 +39,14 @@ def test_a_gzip_file_names_no_time_and_no_file(tmp_path: Path):
     assert gzip.decompress(path.read_bytes()).count(b"\n") == 1
 
 
-def test_a_reader_that_has_gone_is_told_once_and_never_again():
+@pytest.mark.parametrize("count", [1, 1000])
+def test_a_reader_that_has_gone_is_told_once_and_never_again(count: int):
     reader, writer = os.pipe()
     os.close(reader)
     stream = os.fdopen(writer, "wb")
 
     with pytest.raises(BrokenPipeError), NdjsonSink(stream, encode_flat) as sink:
-        sink.write(flows(1000))
+        sink.write(flows(count))
 
     stream.flush()
     stream.close()

@@ -95,12 +95,12 @@ def test_text_of_several_batches_is_encoded_by_one_dictionary_a_row_group(tmp_pa
 def test_a_long_dictionary_does_not_fall_back_to_plain_text(tmp_path: Path):
     path = tmp_path / "f.parquet"
     many = [f"arn:aws:ecs:eu-west-1:123456789012:task/{'x' * 60}/{i:06d}" for i in range(20_000)]
-    column = array("ecs_task_arn", many * 3)
+    column = array("ecs_task_arn", many * 4)
 
     written(path, pa.RecordBatch.from_arrays([column], names=["ecs_task_arn"]))
 
     chunk = pq.ParquetFile(path).metadata.row_group(0).column(0)
-    assert chunk.total_uncompressed_size < 2 * sum(map(len, many))
+    assert chunk.total_uncompressed_size < 1.3 * sum(map(len, many))
 
 
 def test_row_groups_are_long_and_rows_keep_their_order(tmp_path: Path):
