@@ -25,7 +25,7 @@ _Block = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Admission:
-    """Answers for one network, and remembers its answers."""
+    """Answers for one network; remembers rules by group and parsed addresses, not answers: those never end."""
 
     def __init__(self, network: Network, endpoints: Endpoints) -> None:
         self._network = network
@@ -38,7 +38,8 @@ class Admission:
         self._rules: dict[tuple[str, bool], list[Rule]] = {}
         for rule in network.rules:
             self._rules.setdefault((rule.group_id, rule.egress), []).append(rule)
-        self._answers: dict[tuple[int, int, bool, int, int], tuple[str, ...]] = {}
+        self._fitting: dict[tuple[tuple[str, ...], bool, int, int], list[Rule]] = {}
+        self._addresses: dict[int, ipaddress.IPv4Address | ipaddress.IPv6Address] = {}
 
     def rules(
         self, eni: int, peer: int, *, egress: bool, protocol: int, port: int
@@ -49,11 +50,14 @@ class Admission:
         ``eni`` and ``peer`` are rows of the network's ENIs and of the endpoints. ``port`` is the responder's port; an
         ICMP connection is an echo request.
         """
-        key = (eni, peer, egress, protocol, port)
-        known = self._answers.get(key)
-        if known is None:
-            known = self._answers[key] = self._match(eni, peer, egress, protocol, port)
-        return known
+        peer_eni = int(self._endpoints.eni[peer])
+        peer_groups = self._network.enis[peer_eni].group_ids if peer_eni >= 0 else ()
+        found = []
+        for rule in self._rules_for(eni, egress, protocol, port):
+            blocks = self._blocks_of(rule.peer)
+            if rule.peer in peer_groups or (blocks and self._is_in(peer, blocks)):
+                found.append(rule.id)
+        return tuple(found)
 
     def verdict(self, initiator: int, responder: int, *, protocol: int, port: int) -> int:
         """Tell what becomes of a connection: ``ACCEPTED``, ``REJECTED_EGRESS`` or ``REJECTED_INGRESS``."""
@@ -64,24 +68,19 @@ class Admission:
             return REJECTED_INGRESS
         return ACCEPTED
 
-    def _match(
-        self, eni: int, peer: int, egress: bool, protocol: int, port: int
-    ) -> tuple[str, ...]:
-        address = ipaddress.ip_address(self._endpoints.texts[peer])
-        peer_eni = int(self._endpoints.eni[peer])
-        peer_groups = self._network.enis[peer_eni].group_ids if peer_eni >= 0 else ()
-        return tuple(
-            sorted(
-                rule.id
-                for group_id in self._network.enis[eni].group_ids
-                for rule in self._rules.get((group_id, egress), ())
-                if _allows(rule, protocol, port)
-                and (
-                    rule.peer in peer_groups
-                    or any(address in block for block in self._blocks_of(rule.peer))
-                )
-            )
-        )
+    def _is_in(self, peer: int, blocks: list[_Block]) -> bool:
+        if peer not in self._addresses:
+            self._addresses[peer] = ipaddress.ip_address(self._endpoints.texts[peer])
+        return any(self._addresses[peer] in block for block in blocks)
+
+    def _rules_for(self, eni: int, egress: bool, protocol: int, port: int) -> list[Rule]:
+        """Give the rules of an ENI's groups that fit but for the peer, sorted by id."""
+        key = (self._network.enis[eni].group_ids, egress, protocol, port)
+        if key not in self._fitting:
+            rules = (r for group_id in key[0] for r in self._rules.get((group_id, egress), ()))
+            fitting = [rule for rule in rules if _allows(rule, protocol, port)]
+            self._fitting[key] = sorted(fitting, key=lambda rule: rule.id)
+        return self._fitting[key]
 
     def _blocks_of(self, peer: str) -> list[_Block]:
         """Give the CIDRs a rule's peer stands for; a group stands for none."""
