@@ -23,7 +23,6 @@ Codes = npt.NDArray[np.int32]
 
 _LEAST = -(2**63)  # there is no number before it to stand for null
 _GROUP = 10_000  # long numbers are written in groups of four digits
-_NO_TEXT = pa.array([""], pa.string())
 
 
 class Part(NamedTuple):
@@ -232,7 +231,7 @@ def _unshared_text_parts(around: Member, values: pa.Array, codes: Codes) -> list
         Member(around.before + '"', null=around.null), pa.array([""]), -missing.astype(np.int32)
     )
     after = _part(Member('"' + around.after), pa.array([""]), -missing.astype(np.int32))
-    pieces = pa.concat_arrays([_NO_TEXT, escaped(values).cast(pa.string())])
+    pieces = pa.concat_arrays([pa.array([""], pa.string()), escaped(values).cast(pa.string())])
     return [
         before,
         Part(pieces, codes + 1, leads=False, nullable=True),

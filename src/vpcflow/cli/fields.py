@@ -22,7 +22,7 @@ NAME narrows it to fields whose name or column contains the text; --version to w
 
 
 def fields_command(
-    name: Annotated[str, typer.Argument(metavar="[NAME]", show_default=False)] = "",
+    name: Annotated[str, typer.Argument(metavar="NAME", show_default=False)] = "",
     version: Annotated[
         int | None,
         typer.Option(

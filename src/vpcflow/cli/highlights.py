@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +62,9 @@ def highlights(dataset: Path) -> Highlights:
     Pairs count what came in at a network interface from another of the inventory, so that each packet counts once;
     countries are those of internet addresses that sent it something.
     """
+    # A fifth of a second to import, and only the demo reads a dataset.
+    import pyarrow.dataset as ds
+
     table = ds.dataset(dataset, format="parquet", partitioning="hive").to_table(columns=_COLUMNS)
     ingress = table.filter(pc.equal(table["direction"], "ingress"))
     visitors = ingress.filter(pc.equal(ingress["peer_scope"], "internet"))

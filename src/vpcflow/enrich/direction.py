@@ -14,9 +14,7 @@ from vpcflow.enrich.answers import codes_of, dictionary_array
 if TYPE_CHECKING:
     from vpcflow.enrich.answers import Answers
 
-_DIRECTIONS = pa.array(DIRECTIONS, pa.string())
 _INGRESS, _EGRESS = DIRECTIONS.index("ingress"), DIRECTIONS.index("egress")
-_BASES = pa.array(["log", "address"], pa.string())
 _LOG, _ADDRESS = 0, 1
 
 
@@ -37,8 +35,8 @@ def add_direction(flows: pa.RecordBatch, answers: Answers) -> dict[str, pa.Array
         direction = np.where(unsettled, inferred, direction)
         basis = np.where(unsettled & (inferred >= 0), np.int32(_ADDRESS), basis)
     return {
-        "direction": dictionary_array(direction, _DIRECTIONS),
-        "direction_basis": dictionary_array(basis, _BASES),
+        "direction": dictionary_array(direction, pa.array(DIRECTIONS, pa.string())),
+        "direction_basis": dictionary_array(basis, pa.array(["log", "address"], pa.string())),
     }
 
 

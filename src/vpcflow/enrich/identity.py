@@ -12,12 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vpcflow.fields import ADDED_BY_COLUMN
-from vpcflow.linewise import identity_gaps
+from vpcflow.linewise import BY_PLACE, identity_gaps
 
 if TYPE_CHECKING:
     from vpcflow.enrich.answers import Answers
 
     Words = npt.NDArray[np.uint64]
+    Mask = npt.NDArray[np.bool_]
 
 # Odd constants of the SplitMix64 and MurmurHash3 finalisers; the two lanes differ in all of them.
 _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
@@ -32,14 +33,16 @@ def add_identity(flows: pa.RecordBatch, answers: Answers) -> dict[str, pa.Array]
 
     The id hashes all AWS fields that are not null, by name: the order of the layout does not count, nor whether a field
     is absent or null. Where the layout lacks one of the fields that tell flows apart (interface id, addresses, ports,
-    protocol, start, end, action) the hash takes in CloudWatch's event id, else the source object and line.
+    protocol, start, end, action) the hash takes in CloudWatch's event id, else the source object and line; in a batch
+    of several layouts ``linewise.BY_PLACE`` says of which rows that is so.
     """
-    names = sorted(name for name in flows.schema.names if name not in ADDED_BY_COLUMN)
+    names = sorted({*flows.schema.names} - {*ADDED_BY_COLUMN, BY_PLACE})
     lanes = [np.full(flows.num_rows, lane, np.uint64) for lane in _LANES]
     for name in names:
         _absorb(lanes, name, flows.column(name))
-    if identity_gaps(flows.schema.names):
-        _absorb_place(lanes, flows)
+    by_place = _by_place(flows)
+    if by_place.any():
+        _absorb_place(lanes, flows, by_place)
     return {"event_id": _hex(lanes), "duration_s": _duration(flows)}
 
 
@@ -49,20 +52,28 @@ def _duration(flows: pa.RecordBatch) -> pa.Array:
     return pc.subtract(flows.column("end"), flows.column("start"))
 
 
-def _absorb_place(lanes: list[Words], flows: pa.RecordBatch) -> None:
+def _by_place(flows: pa.RecordBatch) -> Mask:
+    if BY_PLACE in flows.schema.names:
+        return np.asarray(flows.column(BY_PLACE).to_numpy(zero_copy_only=False), np.bool_)
+    return np.full(flows.num_rows, bool(identity_gaps(flows.schema.names)))
+
+
+def _absorb_place(lanes: list[Words], flows: pa.RecordBatch, by_place: Mask) -> None:
     names = set(flows.schema.names)
-    by_event = np.zeros(flows.num_rows, np.bool_)
+    left = by_place
     if "cloudwatch_event_id" in names:
         ids = flows.column("cloudwatch_event_id")
-        by_event = ids.is_valid().to_numpy(zero_copy_only=False)
-        _absorb(lanes, "cloudwatch_event_id", ids)
-    if not by_event.all():
-        mask = pa.array(by_event)
-        for name in sorted({"source_object", "source_line"} & names):
-            column = flows.column(name)
-            if by_event.any():
-                column = pc.if_else(mask, pa.scalar(None, column.type), column)
-            _absorb(lanes, name, column)
+        _absorb(lanes, "cloudwatch_event_id", _only(ids, by_place))
+        left = by_place & ids.is_null().to_numpy(zero_copy_only=False)
+    for name in sorted({"source_object", "source_line"} & names):
+        _absorb(lanes, name, _only(flows.column(name), left))
+
+
+def _only(column: pa.Array, rows: Mask) -> pa.Array:
+    """Give the column with null in all other rows."""
+    return (
+        column if rows.all() else pc.if_else(pa.array(rows), column, pa.scalar(None, column.type))
+    )
 
 
 def _absorb(lanes: list[Words], name: str, column: pa.Array) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,9 +33,9 @@ def add_names(flows: pa.RecordBatch, answers: Answers) -> dict[str, pa.Array]:
     """
     protocols = _numbers(flows, "protocol")
     return {
-        "protocol_name": _named(protocols, _PROTOCOL_CODES, _PROTOCOL_NAMES),
+        "protocol_name": _named(protocols, *_protocols()),
         "tcp_flag_names": _flag_names(_numbers(flows, "tcp_flags"), protocols),
-        "traffic_path_name": _named(_numbers(flows, "traffic_path"), _PATH_CODES, _PATH_NAMES),
+        "traffic_path_name": _named(_numbers(flows, "traffic_path"), *_paths()),
     }
 
 
@@ -56,7 +57,7 @@ def _named(
 
 def _flag_names(flags: npt.NDArray[np.intp], protocols: npt.NDArray[np.intp]) -> pa.ListArray:
     named = (flags != _NULL) & ((protocols == _TCP) | (protocols == _NULL))
-    return _FLAG_LISTS.take(pa.array(np.where(named, flags, _MORE)))
+    return _flag_lists().take(pa.array(np.where(named, flags, _MORE)))
 
 
 def _table(names: Mapping[int, str]) -> tuple[npt.NDArray[np.int32], pa.StringArray]:
@@ -66,6 +67,17 @@ def _table(names: Mapping[int, str]) -> tuple[npt.NDArray[np.int32], pa.StringAr
     return codes, pa.array(names.values(), pa.string())
 
 
+@functools.cache
+def _protocols() -> tuple[npt.NDArray[np.int32], pa.StringArray]:
+    return _table(PROTOCOLS)
+
+
+@functools.cache
+def _paths() -> tuple[npt.NDArray[np.int32], pa.StringArray]:
+    return _table(TRAFFIC_PATHS)
+
+
+@functools.cache
 def _flag_lists() -> pa.ListArray:
     """Give the list of names for each of the 256 combinations of flags, and null for what is more."""
     lists = [[i for i, bit in enumerate(TCP_FLAGS) if flags & bit] for flags in range(_MORE)]
@@ -73,8 +85,3 @@ def _flag_lists() -> pa.ListArray:
     names = pa.DictionaryArray.from_arrays(codes, pa.array(TCP_FLAGS.values(), pa.string()))
     offsets = pa.array(np.cumsum([0, *map(len, lists)]), pa.int32())
     return pa.ListArray.from_arrays(offsets, names).take(pa.array([*range(_MORE), None]))
-
-
-_PROTOCOL_CODES, _PROTOCOL_NAMES = _table(PROTOCOLS)
-_PATH_CODES, _PATH_NAMES = _table(TRAFFIC_PATHS)
-_FLAG_LISTS = _flag_lists()

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 Bools = npt.NDArray[np.bool_]
 Int32s = npt.NDArray[np.int32]
 
-_NAMES = pa.array(PEER_SCOPES, pa.string())
 _SCOPE = {name: code for code, name in enumerate(PEER_SCOPES)}
 _VPC, _OTHER_VPC, _UNKNOWN = (_SCOPE[name] for name in ("vpc", "other_known_vpc", "unknown"))
 _SCOPE_OF_CLASS = {
@@ -113,7 +112,7 @@ def add_peer(flows: pa.RecordBatch, answers: Answers) -> dict[str, pa.Array]:
         "local_port": pc.if_else(at_destination, srcport, dstport),
         **_attributes(answers, interface),
         "peer_vpc_id": dictionary_array(vpcs.peer, vpcs.ids),
-        "peer_scope": dictionary_array(scope, _NAMES),
+        "peer_scope": dictionary_array(scope, pa.array(PEER_SCOPES, pa.string())),
         "peer_network_name": _network_names(answers, ends, scope),
     }
 

@@ -19,7 +19,6 @@ _COLUMNS = (
     "inventory_state",
     "inventory_age_s",
 )
-_STATES = pa.array(INVENTORY_STATES, pa.string())
 _UNKNOWN = INVENTORY_STATES.index("unknown")
 
 
@@ -38,6 +37,8 @@ def add_security_groups(flows: pa.RecordBatch, answers: Answers) -> dict[str, pa
     return {
         "security_group_ids": inventory.interfaces.security_group_ids.take(rows),
         "security_group_names": inventory.interfaces.security_group_names.take(rows),
-        "inventory_state": dictionary_array(own.state.astype(np.int32), _STATES),
+        "inventory_state": dictionary_array(
+            own.state.astype(np.int32), pa.array(INVENTORY_STATES, pa.string())
+        ),
         "inventory_age_s": pa.array(own.age_s, mask=own.state == _UNKNOWN),
     }
