@@ -189,6 +189,17 @@ def test_the_known_vpcs_of_an_address_are_all_that_hold_it() -> None:
     assert vpcs == [("vpc-a", "vpc-b"), ("vpc-a",), (), ("vpc-b",), (), ()]
 
 
+def test_the_last_address_of_a_block_is_in_it_and_the_next_is_not() -> None:
+    narrow = Vpc("vpc-c", cidrs=("10.9.0.0/28", "2001:db8:0:0:1::/80"))
+    known = inventory(snapshot(T, vpcs=(narrow,)))
+    values = ["10.9.0.15", "10.9.0.16", "2001:db8::1:ffff:ffff:ffff", "2001:db8::2:0:0:0"]
+
+    held = known.in_vpc(column(*["vpc-c"] * 4), column(*values))
+
+    assert held.tolist() == [True, False, True, False]
+    assert known.known_vpcs(pa.array(values)) == [("vpc-c",), (), ("vpc-c",), ()]
+
+
 def test_subnets_tell_the_blocks_of_a_vpc_nobody_described() -> None:
     known = inventory(snapshot(T, subnets=(Subnet("subnet-1", "vpc-c", cidrs=("10.9.0.0/24",)),)))
 

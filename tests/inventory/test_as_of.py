@@ -136,6 +136,12 @@ def test_without_a_time_only_a_single_snapshot_answers() -> None:
     assert look_up(inventory(one, two), never, never) == (None, "unknown", 0)
 
 
+def test_a_snapshot_without_interfaces_is_none_of_several() -> None:
+    known = inventory(snapshot(T, WEB), Snapshot(T + 300, kinds=frozenset({"vpcs"})))
+
+    assert look_up(known, int(NO_TIME), T) == (WEB, "stale", 0)
+
+
 def test_a_start_after_the_end_counts_as_the_other_way_round() -> None:
     known = inventory(snapshot(T, WEB), snapshot(T + 1000, WEB))
 
