@@ -142,8 +142,11 @@ def _table(title: str, rows: dict[str, str | None]) -> Table:
 
 
 def _rules(group_id: str, inventory: Inventory) -> Table:
+    columns = ["rule", "direction", "protocol", "ports", "peer", "description"]
+    if len(inventory.snapshots) > 1:
+        columns.append("seen")
     table = Table(box=None, pad_edge=False)
-    for column in ("rule", "direction", "protocol", "ports", "peer", "description", "seen"):
+    for column in columns:
         table.add_column(column, overflow="fold")
     versions = (v for of_one in inventory.history.security_group_rules.values() for v in of_one)
     of_group = (v for v in versions if v.value.group_id == group_id)
@@ -151,7 +154,7 @@ def _rules(group_id: str, inventory: Inventory) -> Table:
         rule = version.value
         cells = (rule.rule_id or "-", rule.direction, _protocol(rule), _ports(rule),
                  rule.counterpart or "-", rule.description or "", _seen(version))  # fmt: skip
-        table.add_row(*map(Text, cells))
+        table.add_row(*map(Text, cells[: len(columns)]))
     return table
 
 
