@@ -16,6 +16,7 @@ import pytest
 
 from vpcflow.codes import REJECT_REASONS
 from vpcflow.layout import parse_log_format
+from vpcflow.linewise import BY_PLACE
 from vpcflow.pipeline import Layouts, read_flows
 from vpcflow.rejects import Reject
 from vpcflow.sources.files import find_inputs, read_input
@@ -48,6 +49,7 @@ def outcome_of(path: Path, options: dict[str, Any]) -> tuple[dict[str, Any], lis
     ]
     for flow in flows:
         assert flow.pop("source_object") == str(path)
+        flow.pop(BY_PLACE, None)
     outcome = {
         "flows": flows,
         "rejects": [{"line": reject.line, "reason": reject.reason} for reject in rejects],

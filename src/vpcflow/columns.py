@@ -69,6 +69,15 @@ def has_loose_text(table: pa.Table) -> bool:
     )
 
 
+def has_stamp(table: pa.Table) -> bool:
+    """Tell whether the first column has what may be the time CloudWatch's exports write before a record."""
+    first = table.column(0).type
+    return pa.types.is_dictionary(first) and any(
+        pc.any(pc.match_substring_regex(chunk.dictionary, r"^20\d\d-\d\d-\d\dT")).as_py()
+        for chunk in table.column(0).chunks
+    )
+
+
 def _is_loose(texts: pa.Array) -> bool:
     _, offsets, data = texts.buffers()
     if data is None or not len(texts):

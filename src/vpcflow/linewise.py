@@ -13,11 +13,11 @@ import pyarrow.compute as pc
 from vpcflow import careful, columns
 from vpcflow.errors import FormatError
 from vpcflow.layout import DEFAULT, TGW_DEFAULT, Layout, header_layout
-from vpcflow.plain import MAX_LINE_BYTES
+from vpcflow.plain import MAX_LINE_BYTES, has_long_line
 from vpcflow.rejects import Reject, reject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from vpcflow.fields import Kind
     from vpcflow.lines import Lines
@@ -32,9 +32,21 @@ _PATTERNS: dict[Kind, str] = {
     "tag": r"[!-~]+",
 }
 
+TRANSIT_GATEWAY = "TransitGateway"
+
+# A header line has nothing but names; what matches is looked at closely.
+_NAMES = r"^(?:(?:[A-Za-z][A-Za-z0-9_-]*|\$\{[A-Za-z][A-Za-z0-9_-]*\})(?: |$))+$"
+
+# Layouts that share a batch have their names as columns in it, null for those of the others.
+_MAX_NAMES = 256
+
 _IDENTIFYING = frozenset(
     "interface_id srcaddr dstaddr srcport dstport protocol start end action".split()
 )
+
+
+BY_PLACE = "_by_place"
+"""The column that marks the records only their place identifies, in a batch where that is not so of all or none."""
 
 
 class _Span(NamedTuple):
@@ -61,7 +73,7 @@ def header_at(place: int, line: bytes) -> Layout | None:
         raise BadHeader(str(error), place) from error
 
 
-def identity_gaps(names: Sequence[str]) -> frozenset[str]:
+def identity_gaps(names: Iterable[str]) -> frozenset[str]:
     """Give the columns that identify a flow and are missing: where there are any, its place must identify it."""
     return _IDENTIFYING - frozenset(names)
 
@@ -69,45 +81,71 @@ def identity_gaps(names: Sequence[str]) -> frozenset[str]:
 def parse_lines(
     plain: bytes, block: Lines, layout: Layout | None, possible: Sequence[Layout]
 ) -> tuple[tuple[pa.RecordBatch, ...], tuple[Reject, ...], int, int, Layout | None]:
-    """Parse plain lines one group at a time; the parts of ``parse.Parsed``, in its order."""
-    sheet = _Sheet(plain)
+    """Parse plain lines one group of layouts at a time; the parts of ``parse.Parsed``, in its order."""
+    sheet = _Sheet(plain, block)
     headers = _headers(sheet, [layout] if layout else list(possible) or [DEFAULT])
     batches: list[pa.RecordBatch] = []
     rejects: list[Reject] = []
-    for span in _spans(len(sheet.lines), headers, layout, possible):
-        for group, rows in _runs(_assign(sheet, span, block, rejects)):
-            _parse_group(sheet, group, rows, block, batches, rejects)
+    for group in _groups(sheet, _spans(len(sheet.lines), headers, layout, possible), rejects):
+        batches.extend(_parse_group(sheet, group, rejects))
     rejects.sort(key=lambda r: r.line)
     last = headers[-1][1] if headers else layout
     return tuple(batches), tuple(rejects), len(headers), sheet.blanks, last
 
 
 class _Sheet:
-    """The lines of a block, and which of them surely fit a layout, asked once a layout."""
+    """The lines of a block, and which of them surely fit a layout, asked once a line and layout."""
 
-    def __init__(self, plain: bytes) -> None:
+    def __init__(self, plain: bytes, block: Lines) -> None:
         lines = plain.split(b"\n")
         self.lines = lines[:-1] if lines and not lines[-1] else lines
-        self.blank = np.fromiter((not line for line in self.lines), np.bool_, len(self.lines))
-        self.blanks = int(self.blank.sum())
+        self.block = block
         self._array = pa.array(self.lines, pa.binary())
+        self.too_long = _too_long(block, len(self.lines))
+        empty = pc.equal(pc.binary_length(self._array), 0).to_numpy(zero_copy_only=False)
+        self.blank = empty & ~self.too_long
+        self.blanks = int(self.blank.sum())
         self._fits: dict[Layout, npt.NDArray[np.bool_]] = {}
 
-    def fits(self, layout: Layout) -> npt.NDArray[np.bool_]:
+    def all_fits(self, layout: Layout) -> npt.NDArray[np.bool_]:
         if layout not in self._fits:
-            mask = pc.match_substring_regex(self._array, _pattern(layout))
-            short = pc.less_equal(pc.binary_length(self._array), MAX_LINE_BYTES)
-            self._fits[layout] = pc.and_(mask, short).to_numpy(zero_copy_only=False)
+            self._fits[layout] = self._match(self._array, _pattern(layout)) & ~self.too_long
         return self._fits[layout]
+
+    def fits(self, layout: Layout, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        if layout in self._fits:
+            return self._fits[layout][rows]
+        return (
+            self._match(self._array.take(pa.array(rows)), _pattern(layout)) & ~self.too_long[rows]
+        )
+
+    def may_be_headers(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        return rows[self._match(self._array.take(pa.array(rows)), _NAMES)]
+
+    def reject(self, place: int, reason: str) -> Reject:
+        block = self.block
+        return reject(block.source, int(block.numbers[place]), reason, block.raw(place))
+
+    def _match(self, lines: pa.Array, pattern: str) -> npt.NDArray[np.bool_]:
+        found = pc.match_substring_regex(lines, pattern)
+        return np.asarray(found.to_numpy(zero_copy_only=False), np.bool_)
+
+
+def _too_long(block: Lines, count: int) -> npt.NDArray[np.bool_]:
+    """Mark lines that are too long as they came: of such a line a source may have kept only a part."""
+    if not has_long_line(block.data):
+        return np.zeros(count, np.bool_)
+    return np.array([len(block.raw(i)) > MAX_LINE_BYTES for i in range(count)])
 
 
 def _headers(sheet: _Sheet, layouts: Sequence[Layout]) -> list[tuple[int, Layout]]:
     """Find all header lines: they fit no layout that has numbers, so only lines that don't fit are looked at."""
-    suspect = ~sheet.blank
+    suspect = ~(sheet.blank | sheet.too_long)
     for layout in layouts:
         if not careful.all_text(layout):
-            suspect &= ~sheet.fits(layout)
-    found = ((i, header_at(i, sheet.lines[i])) for i in np.flatnonzero(suspect).tolist())
+            suspect &= ~sheet.all_fits(layout)
+    rows = sheet.may_be_headers(np.flatnonzero(suspect)).tolist()
+    found = ((i, header_at(i, sheet.lines[i])) for i in rows)
     return [(i, layout) for i, layout in found if layout is not None]
 
 
@@ -125,28 +163,42 @@ def _spans(
     yield _Span(first, count, layouts)
 
 
+def _groups(
+    sheet: _Sheet, spans: Iterable[_Span], rejects: list[Reject]
+) -> Iterator[dict[Layout, list[int]]]:
+    """Gather the lines of each layout; layouts share a group, and so a batch, while they have few names in all."""
+    group: dict[Layout, list[int]] = {}
+    names: set[str] = set()
+    for span in spans:
+        names.update(*(layout.names for layout in span.layouts))
+        if len(names) > _MAX_NAMES and group:
+            yield group
+            group, names = {}, set().union(*(layout.names for layout in span.layouts))
+        _assign(sheet, span, group, rejects)
+    yield group
+
+
 def _assign(
-    sheet: _Sheet, span: _Span, block: Lines, rejects: list[Reject]
-) -> list[tuple[int, Layout]]:
+    sheet: _Sheet, span: _Span, group: dict[Layout, list[int]], rejects: list[Reject]
+) -> None:
     """Say for each line of a span which layout it has; a line that could have several is rejected here."""
-    rows = [i for i in range(span.first, span.end) if not sheet.blank[i]]
+    rows = (np.flatnonzero(~sheet.blank[span.first : span.end]) + span.first).tolist()
     if len(span.layouts) == 1:
-        return [(i, span.layouts[0]) for i in rows]
-    if not span.layouts:
-        return [(i, _default_layout(sheet.lines[i])) for i in rows]
-    assigned = []
+        group.setdefault(span.layouts[0], []).extend(rows)
+        return
     for i in rows:
-        layout = _choose(sheet.lines[i], span.layouts)
+        line = sheet.lines[i]
+        layout = _choose(line, span.layouts) if span.layouts else default_layout(line)
         if layout is None:
-            rejects.append(_reject(block, i, "ambiguous_layout"))
+            rejects.append(sheet.reject(i, "ambiguous_layout"))
         else:
-            assigned.append((i, layout))
-    return assigned
+            group.setdefault(layout, []).append(i)
 
 
-def _default_layout(line: bytes) -> Layout:
+def default_layout(line: bytes) -> Layout:
+    """Give AWS's default layout: the second token tells a Transit Gateway's line from a network interface's."""
     tokens = line.split(b" ", 2)
-    return TGW_DEFAULT if len(tokens) > 1 and tokens[1] == b"TransitGateway" else DEFAULT
+    return TGW_DEFAULT if tokens[1:2] == [TRANSIT_GATEWAY.encode()] else DEFAULT
 
 
 def _choose(line: bytes, layouts: Sequence[Layout]) -> Layout | None:
@@ -161,72 +213,60 @@ def _choose(line: bytes, layouts: Sequence[Layout]) -> Layout | None:
     return passed[0] if passed else min(same or layouts, key=lambda w: abs(len(w.names) - count))
 
 
-def _runs(
-    assigned: Sequence[tuple[int, Layout]],
-) -> Iterator[tuple[frozenset[Layout], list[tuple[int, Layout]]]]:
-    """Cut into runs whose layouts may share a batch: they lack the same of what identifies a flow."""
-    run: list[tuple[int, Layout]] = []
-    key = None
-    for i, layout in assigned:
-        here = _kin(layout)
-        if run and here != key:
-            yield frozenset(w for _, w in run), run
-            run = []
-        key = here
-        run.append((i, layout))
-    if run:
-        yield frozenset(w for _, w in run), run
-
-
-@functools.lru_cache(maxsize=64)
-def _kin(layout: Layout) -> tuple[frozenset[str], bool]:
-    return identity_gaps(layout.columns), "tgw-src-eni" in layout.names
-
-
 def _parse_group(
-    sheet: _Sheet,
-    layouts: frozenset[Layout],
-    rows: Sequence[tuple[int, Layout]],
-    block: Lines,
-    batches: list[pa.RecordBatch],
-    rejects: list[Reject],
-) -> None:
-    parts, places = [], []
-    for layout in sorted(layouts):
-        at, lines = _checked(sheet, [i for i, w in rows if w == layout], layout, block, rejects)
+    sheet: _Sheet, group: dict[Layout, list[int]], rejects: list[Reject]
+) -> Iterator[pa.RecordBatch]:
+    """Parse the lines of each layout as columns, and put them into one batch, in their order."""
+    parts: list[pa.RecordBatch] = []
+    places: list[npt.NDArray[np.int64]] = []
+    for layout, rows in group.items():
+        at, lines = _checked(sheet, np.array(rows, np.int64), layout, rejects)
         if not lines:
             continue
         table = columns.read_csv(b"\n".join(lines), layout)
         if table is None or table.num_rows != len(lines):
             raise AssertionError(f"checked lines do not read as columns of {layout}")
-        batch, failed, good = columns.finish(table, layout, block, at)
+        batch, failed, good = columns.finish(table, layout, sheet.block, at)
         rejects.extend(failed)
-        parts.append(batch)
-        places.append(at[good])
-    if parts and (merged := columns.merge(parts, places)).num_rows:
-        batches.append(merged)
+        if batch.num_rows:
+            parts.append(batch)
+            places.append(at[good])
+    if parts:
+        yield columns.merge(_marked(parts), places)
+
+
+def _marked(parts: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
+    """Mark what identifies the records of parts that are to be one batch, where its columns would not tell."""
+    gaps = [bool(identity_gaps(part.schema.names)) for part in parts]
+    merged = {name for part in parts for name in part.schema.names}
+    if set(gaps) == {bool(identity_gaps(merged))}:
+        return parts
+    return [
+        part.append_column(BY_PLACE, pa.array(np.full(part.num_rows, gap)))
+        for part, gap in zip(parts, gaps)
+    ]
 
 
 def _checked(
-    sheet: _Sheet, rows: Sequence[int], layout: Layout, block: Lines, rejects: list[Reject]
+    sheet: _Sheet, rows: npt.NDArray[np.int64], layout: Layout, rejects: list[Reject]
 ) -> tuple[npt.NDArray[np.int64], list[bytes]]:
     """Keep the lines that fit or prove to be right, in canonical text, with their places; reject the others."""
-    fits = sheet.fits(layout)
-    at, lines = [], []
-    for i in rows:
-        line: bytes | str = sheet.lines[i]
-        if not fits[i]:
-            line = careful.check_line(sheet.lines[i], layout)
-        if isinstance(line, str):
-            rejects.append(_reject(block, i, line))
-        else:
-            at.append(i)
-            lines.append(line)
-    return np.array(at, np.int64), lines
-
-
-def _reject(block: Lines, place: int, reason: str) -> Reject:
-    return reject(block.source, int(block.numbers[place]), reason, block.raw(place))
+    fits = sheet.fits(layout, rows)
+    lines: list[bytes | None] = [sheet.lines[i] for i in rows.tolist()]
+    for at in np.flatnonzero(~fits).tolist():
+        place = int(rows[at])
+        checked = (
+            "line_too_long"
+            if sheet.too_long[place]
+            else careful.check_line(sheet.lines[place], layout)
+        )
+        lines[at] = checked if isinstance(checked, bytes) else None
+        if isinstance(checked, str):
+            rejects.append(sheet.reject(place, checked))
+    kept = [line for line in lines if line is not None]
+    if len(kept) < len(lines):
+        rows = rows[[line is not None for line in lines]]
+    return rows, kept
 
 
 @functools.lru_cache(maxsize=64)

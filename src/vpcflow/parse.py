@@ -14,7 +14,7 @@ import numpy as np
 
 from vpcflow import careful, columns, linewise
 from vpcflow.layout import DEFAULT, Layout
-from vpcflow.plain import has_long_line, has_odd_number, line_count, plain
+from vpcflow.plain import has_lone_return, has_long_line, has_odd_number, line_count, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,8 +29,9 @@ class Parsed(NamedTuple):
     """
     What a block held: the rows of the batches and the rejects together are the records found.
 
-    A batch holds records of one layout, or of several that are equal in what identifies them; batches are in the
-    order of the lines, and so are their rows. ``layout`` is that of the last header line, or None before any.
+    A batch holds records of one layout or of several, with a column for each of their names; batches are in the order
+    of the lines, and so are their rows. Where only some of the layouts hold all that identifies a record,
+    ``linewise.BY_PLACE`` marks the rows of the others. ``layout`` is that of the last header line, or None before any.
     """
 
     batches: tuple[pa.RecordBatch, ...]
@@ -48,11 +49,13 @@ def parse(block: Lines, *, layout: Layout | None = None, possible: Sequence[Layo
     (``--log-format``, the account's flow logs), or where none is given AWS's default: version 2's, or the Transit
     Gateway's where the second token is ``TransitGateway``.
     """
-    fast = _parse_whole(block.data, block, layout, possible)
+    whole = not has_long_line(block.data)
+    fast = _parse_whole(block.data, block, layout, possible) if whole else None
     if fast is not None:
         return fast
     text = plain(block.data)
-    fast = None if text == block.data else _parse_whole(text, block, layout, possible)
+    if whole and text != block.data:
+        fast = _parse_whole(text, block, layout, possible)
     return fast or Parsed(*linewise.parse_lines(text, block, layout, possible))
 
 
@@ -64,21 +67,37 @@ def _parse_whole(
     headers = int(stated is not None)
     if stated is not None:
         layout, text = stated, text[text.find(b"\n") + 1 :]
-    only = layout or _only(possible)
-    if only is None or careful.all_text(only) or has_odd_number(text) or has_long_line(text):
+    only = layout or _only(possible, text)
+    if only is None or careful.all_text(only) or _has_traps(text):
         return None
     table = columns.read_csv(text, only)
     rows = line_count(text)
     if table is None or table.num_rows != rows:
         return None
     table = columns.encode_texts(table)
-    if columns.has_loose_text(table):
+    if columns.has_loose_text(table) or columns.has_stamp(table):
+        return None
+    if layout is None and not possible and _mixes_defaults(table):
         return None
     batch, rejects, _ = columns.finish(table, only, block, np.arange(headers, headers + rows))
     return Parsed((batch,) if batch.num_rows else (), tuple(rejects), headers, 0, layout)
 
 
-def _only(possible: Sequence[Layout]) -> Layout | None:
+def _has_traps(text: bytes) -> bool:
+    """Tell whether the CSV reader might take lines or numbers for something else than they are."""
+    return has_odd_number(text) or has_lone_return(text)
+
+
+def _only(possible: Sequence[Layout], text: bytes) -> Layout | None:
     if not possible:
-        return DEFAULT
+        return linewise.default_layout(text[: text.find(b"\n")])
     return possible[0] if len(set(possible)) == 1 else None
+
+
+def _mixes_defaults(table: pa.Table) -> bool:
+    """Tell whether some lines are not of the default layout all were read by: the second token is what counts."""
+    second = table.column(1).combine_chunks()
+    texts: list[str] = second.dictionary.to_pylist()
+    if table.num_columns == len(DEFAULT.names):
+        return linewise.TRANSIT_GATEWAY in texts
+    return texts != [linewise.TRANSIT_GATEWAY] or bool(second.null_count)

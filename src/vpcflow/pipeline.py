@@ -8,7 +8,7 @@ from vpcflow.enrich import enrich
 from vpcflow.errors import FormatError
 from vpcflow.fields import ADDED_BY_COLUMN, FIELD_BY_COLUMN
 from vpcflow.lines import Lines
-from vpcflow.linewise import BadHeader
+from vpcflow.linewise import BY_PLACE, BadHeader
 from vpcflow.parse import Parsed, parse
 from vpcflow.sources import Block, Fault, Rows
 from vpcflow.tables import parse_rows
@@ -117,6 +117,8 @@ def deliver(
     """Enrich the flows where there is a reference, write them, and count what the sink has taken as delivered."""
     for batch in flows:
         done = batch if reference is None else enrich(batch, reference, columns=columns)
+        if BY_PLACE in done.schema.names:
+            done = done.drop_columns(BY_PLACE)
         taken = sink.write(done)
         books.delivered += taken
         books.failed += done.num_rows - taken
@@ -141,9 +143,9 @@ def _count_marks(books: Books, block: Lines, headers: int, blanks: int) -> None:
 
 
 def _unknown(batches: Sequence[pa.RecordBatch]) -> tuple[str, ...]:
-
     names = dict.fromkeys(name for batch in batches for name in batch.schema.names)
-    return tuple(n for n in names if n not in FIELD_BY_COLUMN and n not in ADDED_BY_COLUMN)
+    known = {*FIELD_BY_COLUMN, *ADDED_BY_COLUMN, BY_PLACE}
+    return tuple(name for name in names if name not in known)
 
 
 def _warn_of_other_header(layouts: Layouts, header: Layout | None, warn: Warn) -> None:

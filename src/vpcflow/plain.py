@@ -75,6 +75,11 @@ def has_long_line(data: bytes) -> bool:
     return max(map(len, data.split(b"\n"))) > MAX_LINE_BYTES
 
 
+def has_lone_return(data: bytes) -> bool:
+    """Tell whether a carriage return stands elsewhere than before a line feed: the CSV reader ends a line there."""
+    return b"\r" in data and data.count(b"\r") != data.count(b"\r\n")
+
+
 def has_odd_number(data: bytes) -> bool:
     """Tell whether a token might be what the CSV reader takes for a number and a flow log has not: 0x1F, -0, -1."""
     if data[:1] == b"-" and data[1:2] > b" ":
