@@ -63,6 +63,8 @@ def _check_value(token: bytes, kind: Kind) -> bytes | str:
 
 
 def _check_number(text: str, kind: Kind) -> bytes | str:
+    # Minus zero is zero, to the CSV reader too.
+    text = text.removeprefix("-") if text.strip("0") == "-" else text
     if not (text.isascii() and text.isdigit()):
         return "bad_number"
     # Python refuses to read numbers of thousands of digits; none that long fits.

@@ -59,6 +59,15 @@ def encode_texts(table: pa.Table) -> pa.Table:
     return pa.Table.from_arrays(encoded, table.column_names)
 
 
+def has_negative(table: pa.Table) -> bool:
+    """Tell whether a number is below zero, which the CSV reader takes and a flow log has not."""
+    return any(
+        (pc.min(column).as_py() or 0) < 0
+        for column in table.columns
+        if pa.types.is_integer(column.type)
+    )
+
+
 def has_loose_text(table: pa.Table) -> bool:
     """Tell whether an encoded text is empty or holds a control byte: then white space divides more than it seemed."""
     return any(

@@ -14,7 +14,7 @@ import numpy as np
 
 from vpcflow import careful, columns, linewise
 from vpcflow.layout import DEFAULT, Layout
-from vpcflow.plain import has_lone_return, has_long_line, has_odd_number, line_count, plain
+from vpcflow.plain import has_lone_return, has_long_line, may_have_hexadecimal, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,8 +71,8 @@ def _parse_whole(
     if only is None or careful.all_text(only) or _has_traps(text):
         return None
     table = columns.read_csv(text, only)
-    rows = line_count(text)
-    if table is None or table.num_rows != rows:
+    rows = len(block.numbers) - headers
+    if table is None or table.num_rows != rows or columns.has_negative(table):
         return None
     table = columns.encode_texts(table)
     if columns.has_loose_text(table) or columns.has_stamp(table):
@@ -85,7 +85,7 @@ def _parse_whole(
 
 def _has_traps(text: bytes) -> bool:
     """Tell whether the CSV reader might take lines or numbers for something else than they are."""
-    return has_odd_number(text) or has_lone_return(text)
+    return may_have_hexadecimal(text) or has_lone_return(text)
 
 
 def _only(possible: Sequence[Layout], text: bytes) -> Layout | None:

@@ -80,14 +80,10 @@ def has_lone_return(data: bytes) -> bool:
     return b"\r" in data and data.count(b"\r") != data.count(b"\r\n")
 
 
-def has_odd_number(data: bytes) -> bool:
-    """Tell whether a token might be what the CSV reader takes for a number and a flow log has not: 0x1F, -0, -1."""
-    if data[:1] == b"-" and data[1:2] > b" ":
-        return True
+def may_have_hexadecimal(data: bytes) -> bool:
+    """Tell whether a token might be 0x1F, which the CSV reader takes for a number and a flow log has not."""
     # Neither letter is in an id, an address or a word of a record; where a tag has one, look closer.
-    if (b"x" in data or b"X" in data) and (b"0x" in data or b"0X" in data):
-        return True
-    return any(_has_leading_dash(window) for window in _windows(data))
+    return (b"x" in data or b"X" in data) and (b"0x" in data or b"0X" in data)
 
 
 def _windows(data: bytes) -> Iterator[Codes]:
@@ -108,8 +104,3 @@ def _has_loose_space(codes: Codes) -> bool:
 def _may_have_prefix(codes: Codes) -> bool:
     starts = np.flatnonzero(codes[:-2] == 10) + 1
     return bool(((codes[starts] == 50) & (codes[starts + 1] == 48)).any())
-
-
-def _has_leading_dash(codes: Codes) -> bool:
-    dashes = np.flatnonzero(codes[1:-1] == 45)
-    return bool(((codes[dashes] <= 32) & (codes[dashes + 2] > 32)).any())

@@ -17,7 +17,7 @@ from vpcflow import envelopes
 from vpcflow.decode import PARQUET, decode
 from vpcflow.errors import SourceError
 from vpcflow.lines import Lines
-from vpcflow.plain import MAX_LINE_BYTES
+from vpcflow.plain import MAX_LINE_BYTES, line_count
 from vpcflow.rejects import Reject, reject
 from vpcflow.sources import BLOCK_BYTES, Block, Fault, Input, Rows
 
@@ -41,7 +41,10 @@ def find_inputs(paths: Sequence[str]) -> list[Input]:
     """
     found, missing = [], []
     for path in paths or [STDIN]:
-        inputs = _inputs_of(path)
+        try:
+            inputs = _inputs_of(path)
+        except (OSError, ValueError) as fault:
+            raise SourceError(f"cannot look for {path!r} ({fault})") from fault
         if inputs is None:
             missing.append(repr(path))
         else:
@@ -66,6 +69,8 @@ def read_input(
     try:
         with source.open() as stream:
             head = stream.read(_HEAD_BYTES)
+            while len(head) < len(PARQUET) and (more := stream.read(_HEAD_BYTES)):
+                head += more
             on_bytes(len(head))
             if head.startswith(PARQUET):
                 yield from _read_parquet(source, stream, head, on_bytes)
@@ -88,12 +93,16 @@ def _inputs_of(path: str) -> list[Input] | None:
     return [one for match in matches for one in _inputs_of(match) or []] or None
 
 
-def _files_below(directory: Path) -> Iterator[Path]:
+def _files_below(directory: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
+    real = directory.resolve()
+    if real in above:
+        # A link to a directory it is in.
+        return
     for entry in sorted(directory.iterdir()):
         if entry.name.startswith((".", "_")):
             continue
         if entry.is_dir():
-            yield from _files_below(entry)
+            yield from _files_below(entry, (*above, real))
         else:
             yield entry
 
@@ -122,7 +131,10 @@ def _counted(
     read: Callable[[int], bytes], on_bytes: Callable[[int], None]
 ) -> Callable[[int], bytes]:
     def counted(size: int) -> bytes:
-        data = read(size)
+        try:
+            data = read(size)
+        except OSError as fault:
+            raise SourceError(f"cannot be read to its end ({fault.strerror or fault})") from fault
         on_bytes(len(data))
         return data
 
@@ -137,6 +149,7 @@ class _TextReader:
         self._block_bytes = block_bytes
         self._lines_before = 0
         self._rest = b""
+        self._fault: SourceError | None = None
 
     def blocks(self, pieces: Iterator[bytes]) -> Iterator[Block]:
         try:
@@ -161,9 +174,14 @@ class _TextReader:
                 if at:
                     yield self._lines(data[:at])
                 left, self._rest = data[at:] + self._rest, b""
-                yield from self._from_envelopes(_chain(left, pieces))
+                yield from self._from_envelopes(_chain(left, self._to_the_fault(pieces)))
                 return
             yield self._lines(data)
+
+    def _to_the_fault(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        yield from pieces
+        if self._fault is not None:
+            raise self._fault
 
     def _whole_lines(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         """Join pieces to blocks that end with a line; the unfinished line waits in ``_rest``."""
@@ -179,8 +197,9 @@ class _TextReader:
                 held, size = [self._rest], len(self._rest)
                 if data:
                     yield data
-        except SourceError:
+        except SourceError as fault:
             # A line that breaks off here may look whole and is not.
+            self._fault = fault
             data, self._rest = _cut(b"".join(held))
             if data:
                 yield data
@@ -190,7 +209,7 @@ class _TextReader:
             yield data
 
     def _lines(self, data: bytes) -> Lines:
-        count = data.count(b"\n") + (not data.endswith(b"\n"))
+        count = line_count(data)
         numbers = np.arange(self._lines_before + 1, self._lines_before + count + 1)
         self._lines_before += count
         return Lines(data, self._name, numbers)
@@ -198,32 +217,29 @@ class _TextReader:
     def _from_csv(self, pieces: Iterator[bytes], column: int) -> Iterator[Block]:
         header = True
         for data in self._whole_lines(pieces):
-            lines = data.decode("utf-8", "surrogateescape").splitlines()
+            lines = data.decode("utf-8", "surrogateescape").removesuffix("\n").split("\n")
             if header:
                 lines, header, self._lines_before = lines[1:], False, 1
-            messages = [_csv_value(line, column) for line in lines]
-            yield self._lines(
-                "".join(f"{m}\n" for m in messages).encode("utf-8", "surrogateescape")
-            )
+            messages = [_csv_value(line.removesuffix("\r"), column) for line in lines]
+            text = "".join(f"{message}\n" for message in messages)
+            if text:
+                yield self._lines(text.encode("utf-8", "surrogateescape"))
 
     def _from_envelopes(self, pieces: Iterator[bytes]) -> Iterator[Block]:
         batch = _Events(self._name, self._lines_before)
-        watched = self._watch(pieces)
         try:
-            for event in envelopes.events(watched):
+            for event in envelopes.events(pieces):
                 if batch.size_bytes >= self._block_bytes or batch.is_of_another_group(event):
                     yield batch.lines()
                     batch = _Events(self._name, batch.lines_before, batch.log_group)
-                batch.add(event)
+                if isinstance(event, envelopes.Unfinished):
+                    self._rest = b"begun"
+                else:
+                    batch.add(event)
         except SourceError:
             yield batch.lines()
             raise
         yield batch.lines()
-
-    def _watch(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        for piece in pieces:
-            self._rest = piece[-1:].strip(b"}]\n ")
-            yield piece
 
 
 class _Events:
@@ -299,7 +315,10 @@ def _message_column(line: bytes) -> int | None:
     """Give the place of the message in the header of a CSV export of CloudWatch's console, None for any other line."""
     if b"message" not in line or b"," not in line:
         return None
-    names = next(csv.reader([line.decode("utf-8", "replace").strip()]))
+    try:
+        names = next(csv.reader([line.decode("utf-8", "replace").strip()]))
+    except csv.Error:
+        return None
     places = [i for i, name in enumerate(names) if name.strip().lower() in _MESSAGE_COLUMNS]
     return places[0] if places else None
 
