@@ -26,6 +26,9 @@ _OUT_BYTES = 1024 * 1024
 # Corrupt data is noticed a piece at a time: what a piece gave before the fault is lost, so pieces are small.
 _FEED_BYTES = 16 * 1024
 
+# Enough to tell UTF-16 by its zeros.
+_SAMPLE_BYTES = 64
+
 _FOREIGN = {
     b"PK\x03\x04": "a ZIP archive: unpack it first",
     b"BZh": "bzip2 data: unpack it first (`bunzip2`)",
@@ -48,11 +51,16 @@ def decode(read: Read, head: bytes) -> Iterator[bytes]:
     decoded before a fault is yielded; then ``SourceError`` tells the fault. UTF-16 and foreign formats raise it first.
     """
     pieces = _unpacked(_raw(read, head), head)
-    first = next(pieces, b"")
-    while 0 < len(first) < 64 and (more := next(pieces, None)) is not None:
-        first += more
+    first, fault = b"", None
+    try:
+        while len(first) < _SAMPLE_BYTES and (more := next(pieces, None)) is not None:
+            first += more
+    except SourceError as early:
+        fault = early
     refuse_foreign(first)
     yield first.removeprefix(_BOM)
+    if fault is not None:
+        raise fault
     yield from pieces
 
 
@@ -61,7 +69,7 @@ def refuse_foreign(head: bytes) -> None:
     for magic, what in _FOREIGN.items():
         if head.startswith(magic):
             raise SourceError(f"is {what}")
-    sample = head[:64]
+    sample = head[:_SAMPLE_BYTES]
     if len(sample) >= 8 and not any(sample[1::2]) and all(sample[::2]):
         raise SourceError("is " + _FOREIGN[b"\xff\xfe"])
     if len(sample) >= 8 and not any(sample[::2]) and all(sample[1::2]):

@@ -2,7 +2,8 @@
 Envelopes: take the wrappers off that services put around flow log lines.
 
 A source whose text begins with ``{`` or ``[`` is a sequence of JSON values, one a line, pretty-printed or joined
-without anything between (as Firehose leaves CloudWatch's envelopes in S3); bare lines may stand among them.
+without anything between (as Firehose leaves CloudWatch's envelopes in S3), or by commas, as of an array too large to
+be one value; bare lines may stand among them.
 Known are Firehose's ``{"message": …}``, the CloudWatch Logs subscription envelope, and what ``aws logs
 get-log-events`` and ``filter-log-events`` print.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html
@@ -12,14 +13,23 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
+
+from vpcflow.errors import SourceError
+from vpcflow.plain import MAX_LINE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MAX_VALUE_CHARS = 64 * 1024 * 1024
+
+# What is read in vain for values that are none, before a value must be whole in its line.
+_MAX_WASTE_CHARS = 2 * _MAX_VALUE_CHARS
+
+_BETWEEN = re.compile(r"[ \t\r\n\0,]*")
 _DECODER = json.JSONDecoder()
 
 
@@ -41,12 +51,20 @@ class Control(NamedTuple):
     """A control message of CloudWatch Logs, sent to see whether the destination can be reached: no record."""
 
 
+class Unfinished(NamedTuple):
+    """A value or line that breaks off because its source does: no record, but one was begun."""
+
+
 def unwrap(value: object, raw: bytes) -> Iterator[Event | Broken | Control]:
     """Give the events in a decoded JSON value; ``Broken`` with the raw text where it is no known envelope."""
-    if isinstance(value, list):
-        for item in value:
-            yield from unwrap(item, raw if len(value) == 1 else _dump(item))
+    if not isinstance(value, list):
+        yield from _unwrap_one(value, raw)
         return
+    for item in value:
+        yield from _unwrap_one(item, raw if len(value) == 1 else _dump(item))
+
+
+def _unwrap_one(value: object, raw: bytes) -> Iterator[Event | Broken | Control]:
     if not isinstance(value, dict):
         yield Broken(raw)
     elif value.get("messageType") == "CONTROL_MESSAGE":
@@ -60,18 +78,23 @@ def unwrap(value: object, raw: bytes) -> Iterator[Event | Broken | Control]:
         yield event if isinstance(event, Event) else Broken(raw)
 
 
-def events(pieces: Iterator[bytes]) -> Iterator[Event | Broken | Control]:
-    """Give the events of a stream of JSON values and bare lines, in order. Never raises on any bytes."""
+def events(pieces: Iterator[bytes]) -> Iterator[Event | Broken | Control | Unfinished]:
+    """
+    Give the events of a stream of JSON values and bare lines, in order. Never raises on any bytes.
+
+    Where the pieces end in a ``SourceError``, it is raised when all that came before has been given.
+    """
     text = _Text(pieces)
     while text.skip_space():
-        if not text.begins_json():
-            yield Event(text.take_line())
-            continue
-        found = text.take_value()
-        if found is None:
-            yield Broken(text.take_line())
-        else:
+        found = text.take_value() if text.begins_json() else None
+        if found is not None:
             yield from unwrap(*found)
+            continue
+        kind = Broken if text.begins_json() else Event
+        line = text.take_line()
+        yield Unfinished() if line is None else kind(line)
+    if text.fault is not None:
+        raise text.fault
 
 
 def _event(value: object, log_group: str | None) -> Event | Broken:
@@ -86,7 +109,10 @@ def _event(value: object, log_group: str | None) -> Event | Broken:
 
 
 def _dump(value: object) -> bytes:
-    return _bytes(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    try:
+        return _bytes(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    except RecursionError:
+        return b"(JSON nested too deep)"
 
 
 def _bytes(text: str) -> bytes:
@@ -98,32 +124,47 @@ def _bytes(text: str) -> bytes:
 
 
 class _Text:
-    """A stream as text that grows as needed; bytes that are not UTF-8 are carried along as surrogates."""
+    """
+    A stream as text that grows as needed; bytes that are not UTF-8 are carried along as surrogates.
+
+    ``fault`` is what the stream ended with, if that was not its end.
+    """
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
+        self.fault: SourceError | None = None
         self._pieces = pieces
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         self._text = ""
         self._at = 0
         self._ended = False
+        self._is_new_line = True
+        self._wasted = 0
 
     def _grow(self, by: int = 1) -> bool:
         """Read on, at least so many characters where there are so many; tell whether anything came."""
         parts = [self._text[self._at :]]
         had = size = len(parts[0])
         while not self._ended and size < had + by:
-            piece = next(self._pieces, None)
-            self._ended = piece is None
+            piece = self._next()
             parts.append(self._decoder.decode(piece or b"", final=self._ended))
             size += len(parts[-1])
         self._text, self._at = "".join(parts), 0
         return size > had
 
+    def _next(self) -> bytes | None:
+        try:
+            piece = next(self._pieces, None)
+        except SourceError as fault:
+            self.fault, piece = fault, None
+        self._ended = piece is None
+        return piece
+
     def skip_space(self) -> bool:
-        """Go to the next character that is not white space; tell whether there is one."""
+        """Go to the next character that is no white space or comma; tell whether there is one."""
         while True:
-            while self._at < len(self._text) and self._text[self._at] in " \t\r\n\0":
-                self._at += 1
+            between = _BETWEEN.match(self._text, self._at)
+            self._at = between.end() if between else self._at
+            self._is_new_line |= "\n" in between.group() if between else False
             if self._at < len(self._text):
                 return True
             if not self._grow():
@@ -132,39 +173,62 @@ class _Text:
     def begins_json(self) -> bool:
         return self._text[self._at] in "{["
 
-    def take_line(self) -> bytes:
-        """Take what is left of the line, without its line feed."""
-        while (end := self._text.find("\n", self._at)) < 0 and self._grow(len(self._text)):
-            pass
+    def take_line(self) -> bytes | None:
+        """
+        Take what is left of the line, without its line feed; None where the stream broke off in it.
+
+        Of a line too long to be one, enough is kept to tell.
+        """
+        while (end := self._text.find("\n", self._at)) < 0 and self._grow():
+            if self._text.find("\n") < 0:
+                self._text = self._text[: MAX_LINE_BYTES + 1]
+        broke_off = end < 0 and self.fault is not None
         end = end if end >= 0 else len(self._text)
-        line, self._at = self._text[self._at : end], end + 1 if end < len(self._text) else end
-        return _bytes(line)
+        line, self._at = self._text[self._at : end], end + 1
+        self._is_new_line = True
+        return None if broke_off else _bytes(line)
 
     def take_value(self) -> tuple[object, bytes] | None:
         """Take a JSON value and its text, or None (and nothing taken) where there is no whole value."""
+        self._forget()
         while True:
-            end = self._text.find("\n", self._at)
-            line = self._text[self._at : end] if end >= 0 else ""
-            if line.rstrip().endswith(("}", "]")):
-                try:
-                    value = orjson.loads(line)
-                except (orjson.JSONDecodeError, UnicodeEncodeError):
-                    pass
-                else:
-                    self._at = end + 1
-                    return value, _bytes(line)
+            found = self._take_line_value()
+            if found is not None or self._wasted > _MAX_WASTE_CHARS:
+                return found
             try:
                 value, end = _DECODER.raw_decode(self._text, self._at)
             except (json.JSONDecodeError, RecursionError) as fault:
+                read = getattr(fault, "pos", len(self._text)) - self._at
                 if self._is_whole(fault) or not self._grow(len(self._text) - self._at + 1):
+                    self._wasted += read
                     return None
             else:
                 raw, self._at = self._text[self._at : end], end
+                self._is_new_line = False
                 return value, _bytes(raw)
+
+    def _take_line_value(self) -> tuple[object, bytes] | None:
+        """Take a value that is all there is in its line, by the fast decoder."""
+        end = self._text.find("\n", self._at) if self._is_new_line else -1
+        line = self._text[self._at : end] if end >= 0 else ""
+        if not line.rstrip().endswith(("}", "]")):
+            return None
+        try:
+            value = orjson.loads(line)
+        except (orjson.JSONDecodeError, UnicodeEncodeError):
+            return None
+        self._at = end + 1
+        return value, _bytes(line)
+
+    def _forget(self) -> None:
+        """Let go of what was taken, now and then: a decoder counts the lines from the start for each fault it tells."""
+        if self._at > max(64 * 1024, len(self._text) // 8):
+            self._text, self._at = self._text[self._at :], 0
 
     def _is_whole(self, fault: json.JSONDecodeError | RecursionError) -> bool:
         """Tell whether more text could not mend the fault, or too much has been read for it already."""
         if isinstance(fault, RecursionError) or len(self._text) - self._at > _MAX_VALUE_CHARS:
             return True
-        at_end = fault.pos >= len(self._text.rstrip()) - 8
+        rest = _BETWEEN.match(self._text, fault.pos + 8)
+        at_end = rest is None or rest.end() >= len(self._text)
         return not (at_end or fault.msg.startswith("Unterminated string"))
