@@ -16,7 +16,7 @@ from rich.table import Table
 from vpcflow.cli.highlights import Highlights, Row, highlights
 from vpcflow.cli.reference import ReferenceOptions, layouts_for, load_reference
 from vpcflow.cli.run import Work, exit_with, run
-from vpcflow.cli.sink import block_bytes_for, sink_opener
+from vpcflow.cli.sink import sink_opener
 from vpcflow.cli.words import Words
 from vpcflow.errors import ReferenceDataError, SinkError
 from vpcflow.generate.scenario import LAYOUTS, Scenario, SimulationReport, utc
@@ -66,7 +66,6 @@ def demo_command(
         inputs=[str(report.logs)],
         open_sink=sink_opener(f"{enriched}/", None, "flat"),
         layouts=layouts_for([], reference.inventory, words),
-        block_bytes=block_bytes_for(f"{enriched}/", None),
         reference=reference,
     )
     books = run(work, words, quiet=False)

@@ -9,7 +9,7 @@ import typer
 from vpcflow.cli import options
 from vpcflow.cli.reference import ReferenceOptions, layouts_for, load_reference
 from vpcflow.cli.run import Work, exit_with, run
-from vpcflow.cli.sink import block_bytes_for, sink_opener
+from vpcflow.cli.sink import sink_opener
 from vpcflow.cli.words import Words
 from vpcflow.errors import FormatError
 from vpcflow.fields import ADDED, ADDED_BY_COLUMN, FIELD_BY_COLUMN
@@ -75,7 +75,6 @@ def enrich_command(
         inputs=inputs or [],
         open_sink=open_sink,
         layouts=layouts_for(log_format or [], reference.inventory, words),
-        block_bytes=block_bytes_for(to, format_),
         reference=reference,
         columns=None if wanted is None else _OURS.intersection(wanted),
         rejects=rejects,

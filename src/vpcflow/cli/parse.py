@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vpcflow.cli import options
 from vpcflow.cli.run import Work, exit_with, run
-from vpcflow.cli.sink import block_bytes_for, sink_opener
+from vpcflow.cli.sink import sink_opener
 from vpcflow.cli.words import Words
 from vpcflow.layout import parse_log_format
 from vpcflow.pipeline import Layouts
@@ -34,7 +34,6 @@ def parse_command(
         inputs=inputs or [],
         open_sink=sink_opener(to, format_, "flat"),
         layouts=Layouts([parse_log_format(text) for text in log_format or []]),
-        block_bytes=block_bytes_for(to, format_),
         rejects=rejects,
     )
     exit_with(run(work, Words(quiet=quiet), quiet=quiet))

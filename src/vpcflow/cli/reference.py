@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,7 +19,7 @@ from vpcflow.networks import load_networks
 from vpcflow.pipeline import Layouts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from vpcflow.cli.words import Words
@@ -49,7 +51,8 @@ def load_reference(given: ReferenceOptions, words: Words) -> Reference:
         inventory = None
     else:
         captured_at = None if given.inventory_time is None else read_time(given.inventory_time)
-        inventory = load_inventory(given.inventory, captured_at=captured_at, warn=words.say)
+        with _collector_at_rest():
+            inventory = load_inventory(given.inventory, captured_at=captured_at, warn=words.say)
     return Reference(
         inventory=inventory,
         geo=_geo(given.geo, words),
@@ -59,6 +62,21 @@ def load_reference(given: ReferenceOptions, words: Words) -> Reference:
         max_age_s=given.inventory_max_age,
         max_stale_s=given.max_stale,
     )
+
+
+@contextlib.contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """
+    Keep the garbage collector from looking through the inventory, while it is built and afterwards.
+
+    None of it is garbage before the run ends, and it is millions of objects: a third of the time to load it.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def layouts_for(log_formats: Sequence[str], inventory: Inventory | None, words: Words) -> Layouts:

@@ -36,7 +36,6 @@ class Work(NamedTuple):
     inputs: Sequence[str]
     open_sink: Callable[[], AbstractContextManager[Sink]]
     layouts: Layouts
-    block_bytes: int
     reference: Reference | None = None
     columns: Collection[str] | None = None
     rejects: Path | None = None
@@ -76,7 +75,7 @@ def _flows(
     on_rejects: Callable[[Sequence[Reject]], None],
     words: Words,
 ) -> Iterator[pa.RecordBatch]:
-    blocks = read_input(source, block_bytes=work.block_bytes, on_bytes=bar.count_bytes)
+    blocks = read_input(source, on_bytes=bar.count_bytes)
     for batch in read_flows(
         blocks, books, layouts=work.layouts, on_rejects=on_rejects, warn=words.say
     ):

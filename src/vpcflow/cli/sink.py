@@ -15,10 +15,6 @@ from vpcflow.sinks import Sink, open_sink
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-# Text output is fastest while a block stays in the processor's cache; Parquet wants large row groups.
-_TEXT_BLOCK_BYTES = 4 * 1024 * 1024
-_PARQUET_BLOCK_BYTES = 16 * 1024 * 1024
-
 
 def sink_opener(
     to: str | None, format_: str | None, schema: str, columns: Sequence[str] | None = None
@@ -38,11 +34,6 @@ def sink_opener(
     encode = functools.partial(encode_flat, columns=columns) if columns else chosen.encode
     run_id = f"{time.time_ns():x}"
     return lambda: open_sink(to, encode=encode, run_id=run_id, columns=columns, format=format_)
-
-
-def block_bytes_for(to: str | None, format_: str | None) -> int:
-    """Give the size of the blocks to read that suits the output."""
-    return _PARQUET_BLOCK_BYTES if _is_parquet(to, format_) else _TEXT_BLOCK_BYTES
 
 
 def _is_parquet(to: str | None, format_: str | None) -> bool:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 BLOCK_BYTES = 16 * 1024 * 1024
-"""Text in a block. 4 MiB suit text output (it stays in cache), 16 MiB suit Parquet (larger row groups)."""
+"""Text in a block: what is done once a block (dictionaries, look-ups of distinct values) then costs little a record."""
 
 
 class Input(NamedTuple):
