@@ -25,6 +25,7 @@ _OUT_BYTES = 1024 * 1024
 
 # Corrupt data is noticed a piece at a time: what a piece gave before the fault is lost, so pieces are small.
 _FEED_BYTES = 16 * 1024
+_ZSTD_OUT_BYTES = 16 * 1024
 
 # Enough to tell UTF-16 by its zeros.
 _SAMPLE_BYTES = 64
@@ -122,7 +123,7 @@ def _gunzip(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _skip_header(feed: _Feed) -> None:
-    if feed.take_up_to(2) != GZIP:
+    if feed.take_up_to(1) + feed.take_up_to(1) != GZIP:
         raise SourceError("has data after the end of its gzip data")
     method, flags, _ = struct.unpack("<BB6s", feed.take(8))
     if method != 8:
@@ -210,10 +211,9 @@ class _Reader:
 
 def _unzstd(pieces: Iterator[bytes]) -> Iterator[bytes]:
     stream = pa.CompressedInputStream(pa.PythonFile(_Reader(pieces), mode="r"), "zstd")
-    size = _OUT_BYTES
     while True:
         try:
-            out = stream.read(size)
+            out = stream.read(_ZSTD_OUT_BYTES)
         except OSError as fault:
             raise SourceError(
                 f"has corrupt or truncated zstd data ({str(fault).strip()})"
