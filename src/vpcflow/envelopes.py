@@ -24,10 +24,8 @@ from vpcflow.plain import MAX_LINE_BYTES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_MAX_VALUE_CHARS = 64 * 1024 * 1024
-
-# What is read in vain for values that are none, before a value must be whole in its line.
-_MAX_WASTE_CHARS = 2 * _MAX_VALUE_CHARS
+MAX_VALUE_CHARS = 64 * 1024 * 1024
+"""The longest JSON value that is read as one; of a longer one, the values within that stand at lines' beginnings."""
 
 _BETWEEN = re.compile(r"[ \t\r\n\0,]*")
 _DECODER = json.JSONDecoder()
@@ -78,13 +76,15 @@ def _unwrap_one(value: object, raw: bytes) -> Iterator[Event | Broken | Control]
         yield event if isinstance(event, Event) else Broken(raw)
 
 
-def events(pieces: Iterator[bytes]) -> Iterator[Event | Broken | Control | Unfinished]:
+def events(
+    pieces: Iterator[bytes], *, max_value_chars: int = MAX_VALUE_CHARS
+) -> Iterator[Event | Broken | Control | Unfinished]:
     """
     Give the events of a stream of JSON values and bare lines, in order. Never raises on any bytes.
 
     Where the pieces end in a ``SourceError``, it is raised when all that came before has been given.
     """
-    text = _Text(pieces)
+    text = _Text(pieces, max_value_chars)
     while text.skip_space():
         found = text.take_value() if text.begins_json() else None
         if found is not None:
@@ -130,9 +130,10 @@ class _Text:
     ``fault`` is what the stream ended with, if that was not its end.
     """
 
-    def __init__(self, pieces: Iterator[bytes]) -> None:
+    def __init__(self, pieces: Iterator[bytes], max_value_chars: int) -> None:
         self.fault: SourceError | None = None
         self._pieces = pieces
+        self._max_value_chars = max_value_chars
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         self._text = ""
         self._at = 0
@@ -189,11 +190,15 @@ class _Text:
         return None if broke_off else _bytes(line)
 
     def take_value(self) -> tuple[object, bytes] | None:
-        """Take a JSON value and its text, or None (and nothing taken) where there is no whole value."""
+        """
+        Take a JSON value and its text, or None (and nothing taken) where there is no whole value.
+
+        When much was read in vain for values that are none, a value has to be whole in its line from then on.
+        """
         self._forget()
         while True:
             found = self._take_line_value()
-            if found is not None or self._wasted > _MAX_WASTE_CHARS:
+            if found is not None or self._wasted > 2 * self._max_value_chars:
                 return found
             try:
                 value, end = _DECODER.raw_decode(self._text, self._at)
@@ -227,7 +232,7 @@ class _Text:
 
     def _is_whole(self, fault: json.JSONDecodeError | RecursionError) -> bool:
         """Tell whether more text could not mend the fault, or too much has been read for it already."""
-        if isinstance(fault, RecursionError) or len(self._text) - self._at > _MAX_VALUE_CHARS:
+        if isinstance(fault, RecursionError) or len(self._text) - self._at > self._max_value_chars:
             return True
         rest = _BETWEEN.match(self._text, fault.pos + 8)
         at_end = rest is None or rest.end() >= len(self._text)
