@@ -105,7 +105,7 @@ def values_of(name: str) -> st.SearchStrategy[Any]:
     """Give values a column may have, null among them, few or many of them distinct."""
     kind = TYPES.get(name, TEXT)
     text = st.text(max_size=12) | st.sampled_from(["", '"', "\\", "\x00", "\x1f", "é", "\U0001f600"])
-    if kind.equals(TEXT):
+    if kind.equals(TEXT) or pa.types.is_string(kind):
         plain: st.SearchStrategy[Any] = text
     elif kind.equals(TEXTS):
         plain = st.lists(st.sampled_from(["sg-1", "sg-2", "sg-3", 'a"b']), max_size=4)

@@ -32,6 +32,8 @@ def _in_memory(kind: pa.DataType) -> pa.DataType:
 TYPES: Mapping[str, pa.DataType] = MappingProxyType(
     {field.column: _in_memory(field.type) for field in FIELDS}
     | {added.column: _in_memory(added.type) for added in ADDED}
+    # No event id repeats: a dictionary would only cost time.
+    | {"event_id": pa.string()}
 )
 """The types in memory of all known columns, in the order of the table of fields; an unknown column is text."""
 
