@@ -1,0 +1,1 @@
+"""How fast vpcflow is, beside what else could do the same work: run by ``make bench``, see README.md."""
