@@ -28,7 +28,11 @@ if TYPE_CHECKING:
 
     from vpcflow.fields import Kind
 
+    Mask = npt.NDArray[np.bool_]
+    Faults = dict[str, Mask]
+
 _ACCOUNT_DIGITS = 12
+_MAX_INT64 = (1 << 63) - 1
 _NULL_TEXTS = ["-", ""]
 _NULL_NUMBERS = ["-", "", "None", "none", "null", "NULL", "nan", "NaN"]
 
@@ -57,19 +61,23 @@ def parse_rows(rows: pa.RecordBatch, source: str, first: int) -> ParsedRows:
     arrays = {}
     for name, array in named.items():
         kind: Kind = FIELD_BY_COLUMN[name].kind if name in FIELD_BY_COLUMN else "text"
-        arrays[name], bad, reason = _checked(array, name, kind)
-        if bad is not None and bad.any():
+        arrays[name], faults = _checked(array, name, kind)
+        for reason, bad in faults.items():
             reasons[good & bad] = reason
             good &= ~bad
     arrays |= columns.places(block, at)
     if "cloudwatch_event_id" in table.schema.names:
-        arrays["cloudwatch_event_id"] = _text(table.column("cloudwatch_event_id"))
+        arrays["cloudwatch_event_id"] = _text(table.column("cloudwatch_event_id"))[0]
     batch = pa.RecordBatch.from_pydict(arrays)
     unknown = tuple(name for name in named if name not in FIELD_BY_COLUMN)
     if good.all():
         return ParsedRows(batch, (), unknown)
+    bad_rows = np.flatnonzero(~good)
+    printable = rows.cast(_printable(rows.schema)).take(pa.array(bad_rows))
+    raws = map(_json, printable.to_pylist())
     rejects = tuple(
-        reject(source, first + i, reasons[i], _raw(rows, i)) for i in np.flatnonzero(~good).tolist()
+        reject(source, first + i, reasons[i], raw.encode())
+        for i, raw in zip(bad_rows.tolist(), raws, strict=True)
     )
     return ParsedRows(batch.filter(pa.array(good)), rejects, unknown)
 
@@ -94,48 +102,72 @@ def _named(rows: pa.RecordBatch) -> Mapping[str, pa.Array]:
     return named
 
 
-def _checked(
-    array: pa.Array, name: str, kind: Kind
-) -> tuple[pa.Array, npt.NDArray[np.bool_] | None, str]:
-    """Bring a column to its type: the column, the rows that are bad (None: none), and the reason for those."""
+def _checked(array: pa.Array, name: str, kind: Kind) -> tuple[pa.Array, Faults]:
+    """Bring a column to its type: the column, and the rows that are bad by their reason."""
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if kind in ("text", "tag", "address"):
-        text = _text(array)
-        if name.endswith("account_id") and not _is_text(array.type):
+        text, no_text = _text(array)
+        if name.endswith("account_id") and _is_number(array.type):
             padded = pc.utf8_lpad(text.dictionary, _ACCOUNT_DIGITS, "0")
-            text = pa.DictionaryArray.from_arrays(text.indices, padded)
+            is_number = pc.utf8_is_digit(text.dictionary)
+            texts = pc.if_else(is_number, padded, text.dictionary)
+            text = pa.DictionaryArray.from_arrays(text.indices, texts)
         finished, good = columns.finish_column(text, kind)
-        return finished, None if good is None else ~good, "bad_address"
-    numbers, bad = _numbers(array, kind)
-    if kind != "time":
-        return numbers, bad, "bad_number"
-    seconds, good = columns.finish_column(numbers, "time")
-    if good is not None and not bad.any():
-        return seconds, ~good, "bad_time"
-    return seconds, bad, "bad_number"
+        return finished, _faults(bad_text=no_text, bad_address=None if good is None else ~good)
+    numbers, no_number = _numbers(array, kind)
+    finished, good = columns.finish_column(numbers, kind)
+    return finished, _faults(bad_number=no_number, bad_time=None if good is None else ~good)
+
+
+def _faults(**masks: Mask | None) -> Faults:
+    return {reason: mask for reason, mask in masks.items() if mask is not None and mask.any()}
 
 
 def _is_text(type_: pa.DataType) -> bool:
-    return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_))
+    return bool(
+        pa.types.is_string(type_)
+        or pa.types.is_large_string(type_)
+        or pa.types.is_string_view(type_)
+    )
 
 
-def _text(array: pa.Array) -> pa.DictionaryArray:
-    if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
-    if pa.types.is_nested(array.type):
-        array = pa.array([None if v is None else _json(v) for v in array.to_pylist()], pa.string())
-    if pa.types.is_floating(array.type):
-        # 123456789012.0 is an account id that has been through pandas.
-        whole = pc.equal(pc.floor(array), array)
-        if pc.all(pc.fill_null(whole, True)).as_py():
-            array = pc.cast(array, pa.int64(), safe=False)
-    text = array.cast(pa.string())
+def _is_number(type_: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_decimal(type_)
+    )
+
+
+def _text(array: pa.Array) -> tuple[pa.DictionaryArray, Mask]:
+    """Bring a column to text, ``-`` and the empty text null; true where its bytes are not UTF-8."""
+    bad = np.zeros(len(array), np.bool_)
+    if pa.types.is_floating(array.type) or pa.types.is_decimal(array.type):
+        array = _whole_as_integers(array.cast(pa.float64()))
+    elif pa.types.is_fixed_size_binary(array.type):
+        array = array.cast(pa.binary())
+    if pa.types.is_binary(array.type) or pa.types.is_large_binary(array.type):
+        values = [None if v is None else _utf8(v) for v in array.to_pylist()]
+        text = pa.array(values, pa.string())
+        bad = (pc.is_valid(array).to_numpy(zero_copy_only=False)) & ~pc.is_valid(text).to_numpy(
+            zero_copy_only=False
+        )
+    elif _is_text(array.type) or _is_number(array.type):
+        text = array.cast(pa.string())
+    else:
+        values = array.cast(_printable_type(array.type)).to_pylist()
+        text = pa.array([None if v is None else _word(v) for v in values], pa.string())
     nulls = pc.is_in(text, pa.array(_NULL_TEXTS))
-    return pc.if_else(nulls, pa.scalar(None, pa.string()), text).dictionary_encode()
+    return pc.if_else(nulls, pa.scalar(None, pa.string()), text).dictionary_encode(), bad
 
 
-def _numbers(array: pa.Array, kind: Kind) -> tuple[pa.Array, npt.NDArray[np.bool_]]:
+def _whole_as_integers(floats: pa.Array) -> pa.Array:
+    """Give 123456789012 for 123456789012.0, an account id that has been through pandas, and null for NaN."""
+    whole, no_whole = _numbers_of_floats(floats)
+    kept = pc.if_else(pa.array(no_whole), floats, pa.scalar(None, pa.float64()))
+    return pc.coalesce(whole.cast(pa.string()), kept.cast(pa.string()))
+
+
+def _numbers(array: pa.Array, kind: Kind) -> tuple[pa.Array, Mask]:
     """Bring a column to whole numbers; true where a value is none, is negative, or does not fit."""
     type_ = batch_type(kind)
     if pa.types.is_timestamp(array.type) or pa.types.is_date(array.type):
@@ -144,30 +176,45 @@ def _numbers(array: pa.Array, kind: Kind) -> tuple[pa.Array, npt.NDArray[np.bool
         return array.cast(type_), np.zeros(len(array), np.bool_)
     if _is_text(array.type):
         wide, bad = _numbers_of_text(array)
+    elif pa.types.is_uint64(array.type):
+        bad = _is_true(pc.greater(array, pa.scalar(_MAX_INT64, pa.uint64())))
+        wide = _without(array, bad).cast(pa.int64())
     elif pa.types.is_integer(array.type):
-        wide, bad = array, np.zeros(len(array), np.bool_)
+        wide, bad = array.cast(pa.int64()), np.zeros(len(array), np.bool_)
     elif pa.types.is_floating(array.type) or pa.types.is_decimal(array.type):
         wide, bad = _numbers_of_floats(array.cast(pa.float64()))
     else:
         return pa.nulls(len(array), type_), array.is_valid().to_numpy(zero_copy_only=False)
-    limit = (1 << 31) - 1 if type_ == pa.int32() else (1 << 63) - 1
-    outside = pc.or_(pc.less(wide, 0), pc.greater(wide, limit))
-    bad |= pc.fill_null(outside, False).to_numpy(zero_copy_only=False)
-    clean = pc.if_else(pa.array(bad), pa.scalar(None, wide.type), wide)
-    return clean.cast(type_), bad
+    limit = (1 << 31) - 1 if type_ == pa.int32() else _MAX_INT64
+    bad = bad | _is_true(pc.or_(pc.less(wide, 0), pc.greater(wide, limit)))
+    return _without(wide, bad).cast(type_), bad
 
 
-def _numbers_of_text(array: pa.Array) -> tuple[pa.Array, npt.NDArray[np.bool_]]:
+def _is_true(values: pa.Array) -> Mask:
+    return np.asarray(pc.fill_null(values, False).to_numpy(zero_copy_only=False), np.bool_)
+
+
+def _without(array: pa.Array, bad: Mask) -> pa.Array:
+    return pc.if_else(pa.array(bad), pa.scalar(None, array.type), array)
+
+
+def _numbers_of_text(array: pa.Array) -> tuple[pa.Array, Mask]:
     text = pc.utf8_trim_whitespace(array.cast(pa.string()))
     text = pc.if_else(pc.is_in(text, pa.array(_NULL_NUMBERS)), pa.scalar(None, pa.string()), text)
-    # Nineteen digits may or may not fit 64 bits; the cast tells, so they go there only if they do.
-    right = pc.match_substring_regex(text, r"^(?:0*[0-9]{1,18}|0*[0-8][0-9]{18}|[0-9]{1,18}\.0)$")
-    bad = pc.fill_null(pc.invert(right), False).to_numpy(zero_copy_only=False)
-    whole = pc.replace_substring_regex(text, r"\.0$", "")
-    return pc.if_else(pa.array(bad), pa.scalar(None, pa.string()), whole).cast(pa.int64()), bad
+    bad = _is_true(pc.invert(pc.match_substring_regex(text, r"^[0-9]+(?:\.0)?$")))
+    digits = pc.utf8_ltrim(pc.replace_substring_regex(text, r"\.0$", ""), "0")
+    length = pc.utf8_length(digits)
+    most = str(_MAX_INT64)
+    is_longer = pc.or_(
+        pc.greater(length, len(most)),
+        pc.and_(pc.equal(length, len(most)), pc.greater(digits, most)),
+    )
+    bad |= _is_true(is_longer)
+    digits = pc.if_else(pc.equal(length, 0), "0", digits)
+    return _without(digits, bad).cast(pa.int64()), bad
 
 
-def _numbers_of_floats(array: pa.Array) -> tuple[pa.Array, npt.NDArray[np.bool_]]:
+def _numbers_of_floats(array: pa.Array) -> tuple[pa.Array, Mask]:
     values = array.to_numpy(zero_copy_only=False)
     absent = np.isnan(values)
     with np.errstate(invalid="ignore"):
@@ -176,8 +223,26 @@ def _numbers_of_floats(array: pa.Array) -> tuple[pa.Array, npt.NDArray[np.bool_]
     return pa.array(whole, mask=absent | ~right), ~right
 
 
-def _raw(rows: pa.RecordBatch, at: int) -> bytes:
-    return _json(rows.slice(at, 1).to_pylist()[0]).encode()
+def _printable(schema: pa.Schema) -> pa.Schema:
+    return pa.schema([field.with_type(_printable_type(field.type)) for field in schema])
+
+
+def _printable_type(type_: pa.DataType) -> pa.DataType:
+    """Give the type whose values Python can hold: it has no times beyond the year 9999."""
+    if pa.types.is_timestamp(type_) or pa.types.is_date(type_) or pa.types.is_duration(type_):
+        return pa.int64() if type_.bit_width == 64 else pa.int32()
+    return pa.string() if _is_text(type_) else type_
+
+
+def _utf8(value: bytes) -> str | None:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def _word(value: object) -> str:
+    return str(value) if isinstance(value, int | str) else _json(value)
 
 
 def _json(value: object) -> str:
