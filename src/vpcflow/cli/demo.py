@@ -107,7 +107,8 @@ def _show(
     console.print(
         f"  {books.delivered:,} flow records of {report.enis} network interfaces:"
         f" {seen.accepted:,} accepted, {seen.rejected:,} rejected,"
-        f" {sum(books.log_status.values()):,} without traffic"
+        f" {sum(books.log_status.values()):,} without traffic",
+        soft_wrap=True,
     )
     _table(console, "Who talks to whom (security groups)", "pair", seen.pairs)
     _table(console, "Turned away at port", "port", seen.rejected_ports)
