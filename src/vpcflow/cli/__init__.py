@@ -6,7 +6,6 @@ Exit status: 0 done, 1 could not, 2 wrong usage, 3 done with rejects.
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Annotated
 
@@ -68,10 +67,6 @@ def main() -> None:
     except VpcflowError as error:
         print(f"vpcflow: {error}", file=sys.stderr)
         sys.exit(1)
-    except BrokenPipeError:
-        # The reader of our output has left (`| head`): nothing is wrong. Python would complain while closing.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except KeyboardInterrupt:
         print("vpcflow: interrupted", file=sys.stderr)
         sys.exit(130)

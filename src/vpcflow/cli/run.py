@@ -42,19 +42,17 @@ class Work(NamedTuple):
 
 
 def run(work: Work, words: Words, *, quiet: bool) -> Books:
-    """Do the work, print the summary, and give the books; raises ``VpcflowError`` where it cannot be done."""
-    started = time.monotonic()
+    """
+    Do the work, print the summary, and give the books; raises ``VpcflowError`` where it cannot be done.
+
+    Where the reader of standard output has left (``| head``), the command ends, and nothing is wrong.
+    """
     books = Books()
-    inputs = find_inputs(work.inputs)
-    with (
-        _reject_writer(work.rejects) as on_rejects,
-        ProgressBar(inputs, quiet=quiet) as bar,
-        work.open_sink() as sink,
-    ):
-        for source in inputs:
-            books.inputs += 1
-            flows = _flows(work, source, books, bar, on_rejects, words)
-            deliver(flows, sink, books, reference=work.reference, columns=work.columns)
+    started = time.monotonic()
+    try:
+        _deliver(work, words, books, quiet=quiet)
+    except BrokenPipeError:
+        raise typer.Exit(DONE) from None
     words.summary(books, time.monotonic() - started)
     books.check()
     return books
@@ -65,6 +63,19 @@ def exit_with(books: Books) -> None:
     if not books.missed and not books.faults:
         return
     raise typer.Exit(DONE_WITH_REJECTS if books.delivered else COULD_NOT)
+
+
+def _deliver(work: Work, words: Words, books: Books, *, quiet: bool) -> None:
+    inputs = find_inputs(work.inputs)
+    with (
+        _reject_writer(work.rejects) as on_rejects,
+        ProgressBar(inputs, quiet=quiet) as bar,
+        work.open_sink() as sink,
+    ):
+        for source in inputs:
+            books.inputs += 1
+            flows = _flows(work, source, books, bar, on_rejects, words)
+            deliver(flows, sink, books, reference=work.reference, columns=work.columns)
 
 
 def _flows(
