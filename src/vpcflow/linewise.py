@@ -80,7 +80,9 @@ def identity_gaps(names: Iterable[str]) -> frozenset[str]:
 
 def parse_lines(
     plain: bytes, block: Lines, layout: Layout | None, possible: Sequence[Layout]
-) -> tuple[tuple[pa.RecordBatch, ...], tuple[Reject, ...], int, int, Layout | None]:
+) -> tuple[
+    tuple[pa.RecordBatch, ...], tuple[Reject, ...], int, int, Layout | None, tuple[Layout, ...]
+]:
     """Parse plain lines one group of layouts at a time; the parts of ``parse.Parsed``, in its order."""
     sheet = _Sheet(plain, block)
     headers = _headers(sheet, [layout] if layout else list(possible) or [DEFAULT])
@@ -89,8 +91,9 @@ def parse_lines(
     for group in _groups(sheet, _spans(len(sheet.lines), headers, layout, possible), rejects):
         batches.extend(_parse_group(sheet, group, rejects))
     rejects.sort(key=lambda r: r.line)
+    stated = tuple(dict.fromkeys(stated for _, stated in headers))
     last = headers[-1][1] if headers else layout
-    return tuple(batches), tuple(rejects), len(headers), sheet.blanks, last
+    return tuple(batches), tuple(rejects), len(headers), sheet.blanks, last, stated
 
 
 class _Sheet:

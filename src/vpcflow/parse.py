@@ -31,7 +31,8 @@ class Parsed(NamedTuple):
 
     A batch holds records of one layout or of several, with a column for each of their names; batches are in the order
     of the lines, and so are their rows. Where only some of the layouts hold all that identifies a record,
-    ``linewise.BY_PLACE`` marks the rows of the others. ``layout`` is that of the last header line, or None before any.
+    ``linewise.BY_PLACE`` marks the rows of the others. ``layout`` is that of the last header line, or None before any;
+    ``stated`` are the layouts of the block's own header lines, each once.
     """
 
     batches: tuple[pa.RecordBatch, ...]
@@ -39,6 +40,7 @@ class Parsed(NamedTuple):
     headers: int
     blanks: int
     layout: Layout | None
+    stated: tuple[Layout, ...] = ()
 
 
 def parse(block: Lines, *, layout: Layout | None = None, possible: Sequence[Layout] = ()) -> Parsed:
@@ -80,7 +82,8 @@ def _parse_whole(
     if layout is None and not possible and _mixes_defaults(table):
         return None
     batch, rejects, _ = columns.finish(table, only, block, np.arange(headers, headers + rows))
-    return Parsed((batch,) if batch.num_rows else (), tuple(rejects), headers, 0, layout)
+    batches = (batch,) if batch.num_rows else ()
+    return Parsed(batches, tuple(rejects), headers, 0, layout, (stated,) if stated else ())
 
 
 def _has_traps(text: bytes) -> bool:

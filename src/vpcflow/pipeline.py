@@ -84,10 +84,10 @@ def read_flows(
                 possible = layouts.possible(block.log_group)
                 parsed, fault = _parse(block, in_force, possible)
                 _count_marks(books, block, parsed.headers, parsed.blanks)
-                _warn_of_other_header(layouts, parsed.layout, warn)
+                _warn_of_other_header(layouts, parsed.stated, warn)
                 in_force = parsed.layout
                 batches = parsed.batches
-                rejects = (*block.rejects, *parsed.rejects)
+                rejects = tuple(sorted((*block.rejects, *parsed.rejects), key=lambda r: r.line))
                 unknown = _unknown(batches)
         except FormatError as error:
             books.count_fault(Fault(block.source, str(error), 0))
@@ -148,6 +148,6 @@ def _unknown(batches: Sequence[pa.RecordBatch]) -> tuple[str, ...]:
     return tuple(name for name in names if name not in known)
 
 
-def _warn_of_other_header(layouts: Layouts, header: Layout | None, warn: Warn) -> None:
-    if header is not None and layouts.stated and header not in layouts.stated:
+def _warn_of_other_header(layouts: Layouts, headers: Sequence[Layout], warn: Warn) -> None:
+    if layouts.stated and not set(headers) <= set(layouts.stated):
         warn("a header line differs from --log-format; the header is followed")
