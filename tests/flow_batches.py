@@ -43,9 +43,9 @@ ENRICHED = V2 | {
     "src_geo_latitude": 47.6062,
     "src_geo_longitude": -122.3321,
 }
-QUIET = dict.fromkeys(
-    "srcaddr dstaddr srcport dstport protocol packets bytes action".split()
-) | {"log_status": "NODATA"}
+QUIET = dict.fromkeys("srcaddr dstaddr srcport dstport protocol packets bytes action".split()) | {
+    "log_status": "NODATA"
+}
 
 
 def array(name: str, values: Sequence[Any]) -> pa.Array:
@@ -60,7 +60,9 @@ def array(name: str, values: Sequence[Any]) -> pa.Array:
     return pa.array(values, kind)
 
 
-def batch(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> pa.RecordBatch:
+def batch(
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None
+) -> pa.RecordBatch:
     """Make a batch of rows; a row lacks what is null."""
     names = list(columns or dict.fromkeys(name for row in rows for name in row))
     return pa.RecordBatch.from_arrays(
@@ -104,7 +106,9 @@ def _value(value: Any) -> Any:
 def values_of(name: str) -> st.SearchStrategy[Any]:
     """Give values a column may have, null among them, few or many of them distinct."""
     kind = TYPES.get(name, TEXT)
-    text = st.text(max_size=12) | st.sampled_from(["", '"', "\\", "\x00", "\x1f", "é", "\U0001f600"])
+    text = st.text(max_size=12) | st.sampled_from(
+        ["", '"', "\\", "\x00", "\x1f", "é", "\U0001f600"]
+    )
     if kind.equals(TEXT) or pa.types.is_string(kind):
         plain: st.SearchStrategy[Any] = text
     elif kind.equals(TEXTS):
@@ -129,16 +133,16 @@ def batches(draw: st.DrawFn, min_rows: int = 0, max_rows: int = 24) -> pa.Record
     choice = "version account_id srcaddr srcport bytes start end action eni_tags security_group_ids"
     names = draw(
         st.lists(
-            st.sampled_from([*choice.split(), "src_geo_latitude", "event_id", "source_line", "x-y"]),
+            st.sampled_from(
+                [*choice.split(), "src_geo_latitude", "event_id", "source_line", "x-y"]
+            ),
             min_size=1,
             max_size=7,
             unique=True,
         )
     )
     rows = draw(st.integers(min_rows, max_rows))
-    columns = [
-        draw(st.lists(values_of(name), min_size=rows, max_size=rows)) for name in names
-    ]
+    columns = [draw(st.lists(values_of(name), min_size=rows, max_size=rows)) for name in names]
     return pa.RecordBatch.from_arrays(
         [array(name, values) for name, values in zip(names, columns, strict=True)], names=names
     )
