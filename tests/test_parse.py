@@ -55,6 +55,13 @@ def test_a_carriage_return_ends_no_line_even_where_a_blank_line_makes_up_for_the
     assert (flows(result), reasons(result), result.blanks) == ([], [(1, "too_many_fields")], 1)
 
 
+@pytest.mark.parametrize("number", ["-1", "0x1F", "-0x1", "+1", "2147483648"])
+def test_a_number_the_csv_reader_might_take_is_rejected_without_a_neighbour(number: str) -> None:
+    result = parsed(LINE.replace("40001", number))
+
+    assert reasons(result) == [(1, "bad_number")]
+
+
 @pytest.mark.parametrize("neighbour", ["- 10.0.0.1", "- broken"])
 def test_the_time_of_an_export_is_no_text_of_a_first_column(neighbour: str) -> None:
     result = parsed(
@@ -155,6 +162,14 @@ def test_a_line_is_too_long_as_it_came_not_as_it_is_without_its_spaces() -> None
     assert numbers(result) == [1, 5]
     assert reasons(result) == [(line, "line_too_long") for line in (2, 3, 4)]
     assert all(len(reject.text) == 4096 for reject in result.rejects)
+
+
+def test_a_line_is_too_long_after_another_header_as_well() -> None:
+    spaced = "2" + " " * MAX_LINE_BYTES + "- -"
+
+    result = parsed(LINE, "version srcaddr dstaddr", spaced, "2 - -")
+
+    assert (numbers(result), reasons(result)) == ([1, 4], [(3, "line_too_long")])
 
 
 def test_a_line_of_exactly_the_limit_is_taken() -> None:

@@ -167,8 +167,9 @@ def by_the_rules(
             continue
         candidates = layouts_of(text, layout, possible)
         passed = [w for w in candidates if isinstance(check_line(text, w), bytes)]
-        is_text = all(set(w.kinds) <= {"text", "tag"} for w in candidates)
-        stated = header_layout(text) if is_text or not passed else None
+        # Text alone proves nothing: a header is text as well.
+        proven = any(set(layout.kinds) - {"text", "tag"} for layout in passed)
+        stated = None if proven else header_layout(text)
         if stated is not None:
             headers, layout = headers + 1, stated
         elif len(passed) > 1:
