@@ -81,4 +81,4 @@ def _vpcflow() -> tuple[str, ...]:
     installed = Path(sys.executable).with_name("vpcflow")
     if installed.exists():
         return (str(installed),)
-    return (sys.executable, "-c", "from vpcflow.cli import main; main()")
+    return (sys.executable, "-m", "vpcflow")
