@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vpcflow.careful import FIRST_MS, check_line
@@ -346,7 +346,6 @@ def test_no_bytes_are_too_strange_to_read_and_the_books_balance(
     books.check()
 
 
-@settings(max_examples=30)
 @given(
     st.one_of(WRAPPED, lines_of(), st.lists(lines_of(), min_size=2).map(b"\n".join)),
     st.sampled_from([1, 2, 7, 30, 100, 1000]),

@@ -93,7 +93,7 @@ def read_flows(
             books.count_fault(Fault(block.source, str(error), 0))
             return
         for name in unknown:
-            warn(f"unknown field {name!r} is kept as a text column (known: run `vpcflow fields`)")
+            warn(unknown_field(name))
         books.count_rejects(rejects)
         if rejects:
             on_rejects(rejects)
@@ -151,3 +151,8 @@ def _unknown(batches: Sequence[pa.RecordBatch]) -> tuple[str, ...]:
 def _warn_of_other_header(layouts: Layouts, headers: Sequence[Layout], warn: Warn) -> None:
     if layouts.stated and not set(headers) <= set(layouts.stated):
         warn("a header line differs from --log-format; the header is followed")
+
+
+def unknown_field(column: str) -> str:
+    """Say that a field is not in the table of fields."""
+    return f"unknown field {column!r} is kept as a text column (known: run `vpcflow fields`)"

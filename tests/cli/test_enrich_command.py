@@ -110,7 +110,7 @@ def test_columns_choose_and_order(vpcflow: Vpcflow, inventory: Path) -> None:
 def test_an_unknown_column_is_named(vpcflow: Vpcflow) -> None:
     done = vpcflow("enrich", "--columns", "srcaddr,colour", given=FLOW.encode())
 
-    assert done.status == 1
+    assert done.status == 2
     assert "names no column: 'colour'" in done.err
 
 
@@ -128,7 +128,7 @@ def test_the_appender_schema_keeps_the_original_keys(vpcflow: Vpcflow, inventory
 def test_the_appender_schema_is_no_parquet(vpcflow: Vpcflow) -> None:
     done = vpcflow("enrich", "--schema", "appender", "--to", "out.parquet", given=FLOW.encode())
 
-    assert done.status == 1
+    assert done.status == 2
     assert "goes with neither --columns nor Parquet" in done.err
 
 

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 from commands import Vpcflow
 
 from vpcflow.fields import DEFAULT_LAYOUT
@@ -115,7 +116,7 @@ def test_a_layout_without_header_is_stated(vpcflow: Vpcflow) -> None:
 def test_a_log_format_that_names_a_field_twice_is_refused(vpcflow: Vpcflow) -> None:
     done = vpcflow("parse", "--log-format", "srcaddr,bytes,srcaddr", given=FLOW)
 
-    assert done.status == 1
+    assert done.status == 2
     assert "names a field more than once: srcaddr" in done.err
 
 
@@ -149,5 +150,35 @@ def test_parquet_by_suffix(vpcflow: Vpcflow, tmp_path: Path) -> None:
 def test_an_unknown_suffix_is_refused_before_anything_is_read(vpcflow: Vpcflow) -> None:
     done = vpcflow("parse", "--to", "flows.xlsx", given=FLOW)
 
-    assert done.status == 1
+    assert done.status == 2
     assert "no format is known by the name 'flows.xlsx'" in done.err
+
+
+@pytest.mark.parametrize(
+    "outputs",
+    [
+        ("--rejects", "in/flows.log"),
+        ("--to", "in/flows.log", "--format", "ndjson"),
+        ("--to", "in/"),
+    ],
+)
+def test_an_input_is_never_written_over(
+    vpcflow: Vpcflow, tmp_path: Path, outputs: tuple[str, ...]
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/flows.log").write_bytes(FLOW)
+
+    done = vpcflow("parse", "in/flows.log", *outputs)
+
+    assert done.status == 1
+    assert "is or holds the input 'in/flows.log'" in done.err
+    assert (tmp_path / "in/flows.log").read_bytes() == FLOW
+
+
+def test_even_quiet_names_a_file_that_could_not_be_read(vpcflow: Vpcflow, tmp_path: Path) -> None:
+    (tmp_path / "bad.parquet").write_bytes(b"PAR1 and no footer")
+
+    done = vpcflow("parse", "--quiet", "bad.parquet")
+
+    assert done.status == 1
+    assert "bad.parquet is no whole Parquet file" in done.err

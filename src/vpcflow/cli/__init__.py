@@ -13,7 +13,7 @@ import typer
 
 from vpcflow.cli import demo, enrich, explain, fields, generate, geo, inventory, parse
 from vpcflow.cli.versions import print_versions
-from vpcflow.errors import VpcflowError
+from vpcflow.errors import FormatError, VpcflowError
 
 _HELP = """
 Understand and tighten AWS network traffic: VPC Flow Logs with their meaning.
@@ -66,7 +66,8 @@ def main() -> None:
         app()
     except VpcflowError as error:
         print(f"vpcflow: {error}", file=sys.stderr)
-        sys.exit(1)
+        # A format error that gets this far is about an option: one in a file is a fault of that file.
+        sys.exit(2 if isinstance(error, FormatError) else 1)
     except KeyboardInterrupt:
         print("vpcflow: interrupted", file=sys.stderr)
         sys.exit(130)

@@ -64,6 +64,7 @@ def demo_command(
     enriched = to / "enriched"
     work = Work(
         inputs=[str(report.logs)],
+        to=f"{enriched}/",
         open_sink=sink_opener(f"{enriched}/", None, "flat"),
         layouts=layouts_for([], reference.inventory, words),
         reference=reference,

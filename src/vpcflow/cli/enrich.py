@@ -73,6 +73,7 @@ def enrich_command(
     wanted = names or SCHEMAS[schema].columns
     work = Work(
         inputs=inputs or [],
+        to=to,
         open_sink=open_sink,
         layouts=layouts_for(log_format or [], reference.inventory, words),
         reference=reference,

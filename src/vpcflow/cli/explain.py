@@ -52,7 +52,7 @@ _QUIET_WORDS = {
 
 
 def explain_command(
-    record: Record,
+    record: Record = STDIN,
     line: Line = None,
     inventory: options.InventoryPath = None,
     inventory_time: options.InventoryTime = None,
@@ -84,7 +84,7 @@ def explain(row: dict[str, Any]) -> list[str]:
     eni = _own_end(row)
     if row.get("log_status") in _QUIET_WORDS:
         return [f"{_when(row)}, {eni} {_QUIET_WORDS[row['log_status']]}."]
-    verb = _VERBS.get((row.get("action"), row.get("direction")), "passed")
+    verb = _verb(row)
     who = f" at {eni}" if row.get("interface_id") or row.get("resource_id") else ""
     sentences = [
         f"{_when(row)}, {_traffic(row)} from {_end(row, 'src')} to {_end(row, 'dst')} was {verb}{who}."
@@ -93,6 +93,13 @@ def explain(row: dict[str, Any]) -> list[str]:
         text for text in (_groups(row), _peer(row), _path(row), _why(row), _basis(row)) if text
     ]
     return sentences
+
+
+def _verb(row: dict[str, Any]) -> str:
+    action = row.get("action") or ("REJECT" if row.get("reject_reason") else None)
+    if action is None:
+        return "recorded"
+    return _VERBS.get((action, row.get("direction"))) or f"recorded with the action {action!r}"
 
 
 def _input_of(record: str) -> Input:
@@ -221,9 +228,9 @@ def _path(row: dict[str, Any]) -> str | None:
 
 
 def _why(row: dict[str, Any]) -> str | None:
-    if row.get("action") != "REJECT":
-        return None
     reason = row.get("reject_reason")
+    if row.get("action") != "REJECT" and not reason:
+        return None
     if reason:
         named = {"BPA": "VPC Block Public Access", "EC": "encryption controls"}.get(reason, reason)
         return f"AWS gives the reason: {named}."

@@ -7,6 +7,7 @@ from typing import Annotated
 import orjson
 import typer
 
+from vpcflow.errors import FormatError
 from vpcflow.fields import ADDED, FIELDS
 
 HELP = """
@@ -34,6 +35,8 @@ def fields_command(
     """Print the table, AWS's fields first."""
     rows = [row for row in _rows() if name.replace("-", "_").lower() in str(row["column"])]
     rows = [row for row in rows if version is None or row["since"] == version]
+    if not rows:
+        raise FormatError("no field is of that name and version (all: run `vpcflow fields`)")
     for row in rows:
         if as_json:
             typer.echo(orjson.dumps({k: v for k, v in row.items() if v is not None}))

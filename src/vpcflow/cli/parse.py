@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from vpcflow.cli import options
+from vpcflow.cli.reference import layouts_for
 from vpcflow.cli.run import Work, exit_with, run
 from vpcflow.cli.sink import sink_opener
 from vpcflow.cli.words import Words
-from vpcflow.layout import parse_log_format
-from vpcflow.pipeline import Layouts
 
 HELP = """
 Parse flow logs: typed fields under AWS's names with underscores, nothing added.
@@ -30,10 +29,12 @@ def parse_command(
     quiet: options.Quiet = False,
 ) -> None:
     """Parse the inputs, and end with the exit status the books call for."""
+    words = Words(quiet=quiet)
     work = Work(
         inputs=inputs or [],
+        to=to,
         open_sink=sink_opener(to, format_, "flat"),
-        layouts=Layouts([parse_log_format(text) for text in log_format or []]),
+        layouts=layouts_for(log_format or [], None, words),
         rejects=rejects,
     )
-    exit_with(run(work, Words(quiet=quiet), quiet=quiet))
+    exit_with(run(work, words, quiet=quiet))

@@ -16,7 +16,7 @@ from vpcflow.geo.fetch import default_geo_path
 from vpcflow.inventory import load_inventory
 from vpcflow.layout import Layout, parse_log_format
 from vpcflow.networks import load_networks
-from vpcflow.pipeline import Layouts
+from vpcflow.pipeline import Layouts, unknown_field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -82,6 +82,8 @@ def _collector_at_rest() -> Iterator[None]:
 def layouts_for(log_formats: Sequence[str], inventory: Inventory | None, words: Words) -> Layouts:
     """Give the possible layouts: those stated, else those of the inventory's flow logs, by log group."""
     stated = [parse_log_format(text) for text in log_formats]
+    for name in dict.fromkeys(name for layout in stated for name in layout.unknown):
+        words.say(unknown_field(name.replace("-", "_")))
     of_group: dict[str, tuple[Layout, ...]] = {}
     everything: dict[Layout, None] = {}
     for flow_log in inventory.flow_logs if inventory is not None else ():

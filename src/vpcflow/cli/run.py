@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
@@ -12,13 +13,12 @@ import typer
 from vpcflow.cli.words import ProgressBar, Words
 from vpcflow.errors import SinkError
 from vpcflow.pipeline import Layouts, deliver, read_flows
-from vpcflow.sources.files import find_inputs, read_input
+from vpcflow.sources.files import STDIN, find_inputs, read_input
 from vpcflow.stats import Books
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
     import pyarrow as pa
 
@@ -34,6 +34,7 @@ class Work(NamedTuple):
     """What a command asks for; ``reference`` None parses only, ``columns`` None is all."""
 
     inputs: Sequence[str]
+    to: str | None
     open_sink: Callable[[], AbstractContextManager[Sink]]
     layouts: Layouts
     reference: Reference | None = None
@@ -67,6 +68,7 @@ def exit_with(books: Books) -> None:
 
 def _deliver(work: Work, words: Words, books: Books, *, quiet: bool) -> None:
     inputs = find_inputs(work.inputs)
+    _refuse_overwriting(inputs, [work.to, work.rejects])
     with (
         _reject_writer(work.rejects) as on_rejects,
         ProgressBar(inputs, quiet=quiet) as bar,
@@ -76,6 +78,20 @@ def _deliver(work: Work, words: Words, books: Books, *, quiet: bool) -> None:
             books.inputs += 1
             flows = _flows(work, source, books, bar, on_rejects, words)
             deliver(flows, sink, books, reference=work.reference, columns=work.columns)
+
+
+def _refuse_overwriting(inputs: Sequence[Input], outputs: Sequence[str | Path | None]) -> None:
+    """Raise ``SinkError`` where an output is an input, a folder that holds one, or the other output."""
+    paths = [Path(output).resolve() for output in outputs if output not in (None, STDIN)]
+    if len(set(paths)) < len(paths):
+        raise SinkError(f"--to and --rejects are one file, {str(paths[0])!r}: name another")
+    for source in inputs:
+        here = Path(source.name).resolve()
+        for path in paths:
+            if source.name != STDIN and here.is_relative_to(path):
+                raise SinkError(
+                    f"{str(path)!r} is or holds the input {source.name!r}: write elsewhere"
+                )
 
 
 def _flows(

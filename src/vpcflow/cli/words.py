@@ -41,6 +41,9 @@ class Words:
         """Say what became of the records; also when none was found."""
         for line in _summary(books, seconds):
             self.say(line)
+        for line in _faults(books):
+            # Not even quiet: an input that could not be read is no matter of taste.
+            print(f"vpcflow: {line}", file=sys.stderr)
 
 
 class ProgressBar:
@@ -97,7 +100,11 @@ def _summary(books: Books, seconds: float) -> list[str]:
     }
     if said := ", ".join(_counted(count, name) for name, count in marks.items() if count):
         lines.append(f"beside the records: {said}")
-    lines += [f"{fault.source} {fault.reason}" for fault in books.faults[:_MOST_FAULTS]]
+    return lines
+
+
+def _faults(books: Books) -> list[str]:
+    lines = [f"{fault.source} {fault.reason}" for fault in books.faults[:_MOST_FAULTS]]
     if len(books.faults) > _MOST_FAULTS:
         lines.append(
             f"… and {len(books.faults) - _MOST_FAULTS} inputs more that could not be read whole"
