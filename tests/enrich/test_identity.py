@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from vpcflow.enrich import Reference, enrich
 from vpcflow.layout import Layout, parse_log_format
+from vpcflow.linewise import BY_PLACE
 from vpcflow.pipeline import Layouts, read_flows
 from vpcflow.sources import Input
 from vpcflow.sources.files import read_input
@@ -236,6 +237,21 @@ def test_records_have_the_same_ids_among_those_of_another_layout(block_bytes: in
     )
 
     assert mixed == [GOLDEN[0], alone[0], GOLDEN[1], alone[1], GOLDEN[2]]
+
+
+def test_the_mark_of_a_mixed_batch_is_gone_when_its_ids_are_there() -> None:
+    data = f"{LINES[0]}\n{GATEWAY}".encode()
+    [flows] = read_flows(read_input(Input("x", None, lambda: io.BytesIO(data))), Books())
+
+    without = enrich(flows, Reference(), columns=["duration_s"])
+    twice = enrich(without, Reference(), columns=["event_id"])
+
+    assert [BY_PLACE in batch.schema.names for batch in (flows, without, twice)] == [
+        True,
+        True,
+        False,
+    ]
+    assert twice.column("event_id") == enriched(flows).column("event_id")
 
 
 # ---- distinct

@@ -22,6 +22,7 @@ from vpcflow.enrich.peer import add_peer
 from vpcflow.enrich.reference import Reference
 from vpcflow.enrich.security_groups import add_security_groups
 from vpcflow.fields import ADDED
+from vpcflow.linewise import BY_PLACE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -73,6 +74,9 @@ def enrich(
     for enricher in _needed(wanted):
         seen = _append(flows, {column: added[column] for column in enricher.needs})
         added |= enricher.add(seen, answers)
+    if "event_id" in wanted and BY_PLACE in flows.schema.names:
+        # The parser's mark has served its purpose.
+        flows = flows.drop_columns(BY_PLACE)
     return _append(flows, {a.column: added[a.column] for a in ADDED if a.column in wanted})
 
 
