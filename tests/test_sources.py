@@ -255,6 +255,19 @@ def test_events_are_handed_on_in_blocks_of_one_log_group() -> None:
     assert np.concatenate([b.numbers for b in found]).tolist() == list(range(1, 9))
 
 
+def test_an_event_id_that_is_no_utf_8_is_no_error() -> None:
+    message = lines(1).strip()
+
+    outcome = Outcome(
+        source_of(
+            b'{"id": "\xff\xfe", "message": "%s"}{"id": "\\ud800", "message": "%s"}'
+            % (message, message)
+        )
+    )
+
+    assert [flow["cloudwatch_event_id"] for flow in outcome.flows] == ["\\udcff\\udcfe", "\\ud800"]
+
+
 def test_only_the_first_line_of_an_event_has_its_id() -> None:
     data = b'{"logEvents": [{"id": "1", "message": "2 a\\n2 b\\n"}]}'
 

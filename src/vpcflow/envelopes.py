@@ -102,9 +102,8 @@ def _event(value: object, log_group: str | None) -> Event | Broken:
         message = value.get("message", value.get("@message"))
         event_id = value.get("id", value.get("eventId"))
         if isinstance(message, str):
-            return Event(
-                _bytes(message), event_id if isinstance(event_id, str) else None, log_group
-            )
+            known = _printable(event_id) if isinstance(event_id, str) else None
+            return Event(_bytes(message), known, log_group)
     return Broken(_dump(value))
 
 
@@ -113,6 +112,10 @@ def _dump(value: object) -> bytes:
         return _bytes(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
     except RecursionError:
         return b"(JSON nested too deep)"
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _bytes(text: str) -> bytes:
