@@ -102,6 +102,15 @@ def test_a_file_whose_name_looks_like_a_glob_is_that_file(tree: Path) -> None:
     assert names(tree, "[x]*.log") == ["[x]*.log"]
 
 
+def test_a_file_whose_name_is_no_utf_8_is_read_and_named(tmp_path: Path) -> None:
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.log")).write_bytes(lines(1) + b"broken\n")
+
+    outcome = Outcome(*find_inputs([str(tmp_path)]))
+
+    assert outcome.flows[0]["source_object"] == f"{tmp_path}/\\xff.log"
+    assert outcome.rejects[0].source == f"{tmp_path}/\\xff.log"
+
+
 def test_all_paths_that_match_nothing_are_named_at_once(tree: Path) -> None:
     with pytest.raises(SourceError) as missing:
         find_inputs([str(tree / "a.log"), str(tree / "no.log"), str(tree / "no/*.gz")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import glob
 import io
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,7 +110,9 @@ def _files_below(directory: Path, above: tuple[Path, ...] = ()) -> Iterator[Path
 
 def _file(path: Path) -> Input:
     size = path.stat().st_size if path.is_file() else None
-    return Input(str(path), size, lambda: path.open("rb"))
+    # A name need not be UTF-8, and the text columns that hold it must.
+    name = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return Input(name, size, lambda: path.open("rb"))
 
 
 class _Unclosed(io.RawIOBase):
