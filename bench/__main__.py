@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,8 @@ _ENRICHED = ("b", "c", "d", "duckdb_b", "loop_b", "duckdb_c", "loop_c")
 
 def main() -> int:
     options = _options()
+    # Gigabytes are left in memory where the folder is not removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     root = Path(os.environ.get("VPCFLOW_BENCH_DATA", _HERE / "data"))
     data = _prepare(root, options.records, options.enis, options.public_addresses)
     print(
