@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 _LANES = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
 _SHORT_BYTES = 128
+_WINDOW_ROWS = 8192
+_KEPT = np.array([(1 << 8 * count) - 1 for count in range(9)], np.uint64)
 _HEX = np.frombuffer(b"".join(b"%02x" % byte for byte in range(256)), np.uint16)
 
 
@@ -113,14 +115,14 @@ def _hash_texts(texts: pa.Array, seed: np.uint64, lane: int) -> Words:
     state = _mix(lengths.astype(np.uint64) * _LANES[lane] + seed)
     if not data_buffer or not len(data_buffer):
         return state
-    data = np.frombuffer(data_buffer, np.uint8)
+    # Eight bytes from anywhere: a view of overlapping words, with room for those that begin in the last word.
+    padded = np.concatenate([np.frombuffer(data_buffer, np.uint8), np.zeros(8, np.uint8)])
+    words = np.ndarray((len(padded) - 7,), "<u8", padded, strides=(1,))
     for word in range((min(int(lengths.max()), _SHORT_BYTES) + 7) // 8):
         more = np.flatnonzero(lengths > word * 8)
-        left = (lengths[more] - word * 8)[:, None]
-        inside = np.arange(8) < left
-        at = np.minimum(starts[more, None] + word * 8 + np.arange(8), len(data) - 1)
-        eight = np.where(inside, data[at], 0).astype(np.uint8).view("<u8")[:, 0]
-        state[more] = _mix((state[more] ^ eight.astype(np.uint64)) * _LANES[lane])
+        left = np.minimum(lengths[more] - word * 8, 8)
+        eight = words[starts[more] + word * 8] & _KEPT[left]
+        state[more] = _mix((state[more] ^ eight) * _LANES[lane])
     for i in np.flatnonzero(lengths > _SHORT_BYTES).tolist():
         state[i] ^= _digest(texts[i].as_py(), lane)
     return state
@@ -147,9 +149,12 @@ def _digest(text: str, lane: int) -> np.uint64:
 
 def _hex(lanes: list[Words]) -> pa.Array:
     count = len(lanes[0])
-    ids = np.stack([_mix(lane).astype(">u8") for lane in lanes], axis=1)
-    text = _HEX[ids.view(np.uint8).reshape(count, 16)]
+    text = np.empty((count, 16), np.uint16)
+    for start in range(0, count, _WINDOW_ROWS):
+        rows = slice(start, start + _WINDOW_ROWS)
+        ids = np.stack([_mix(lane[rows]).astype(">u8") for lane in lanes], axis=1)
+        np.take(_HEX, ids.view(np.uint8).reshape(-1, 16), out=text[rows], mode="clip")
     offsets = np.arange(0, 32 * count + 1, 32, dtype=np.int32)
     return pa.Array.from_buffers(
-        pa.string(), count, [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(text))]
+        pa.string(), count, [None, pa.py_buffer(offsets), pa.py_buffer(text)]
     )
