@@ -21,7 +21,8 @@ integration: $(stamp) ## run the tests that build, start processes, or need Java
 	@$(bin)/python -m pytest -m integration
 
 soak: $(stamp) ## run the long proofs
-	@HYPOTHESIS_PROFILE=soak $(bin)/python -m pytest -m soak
+	@$(bin)/python -m pytest -m soak
+	@HYPOTHESIS_PROFILE=soak $(bin)/python -m pytest tests/test_parse_properties.py
 
 check: format-check lint types test integration docs-check ## all that must be well before a push
 

@@ -21,8 +21,9 @@ class Lines:
     A block of whole lines of one source.
 
     ``numbers`` are the lines' numbers in the source, from 1, one for each line of ``data``; ``event_ids`` the ids
-    CloudWatch Logs gave them, or None. What the wrappers around the lines gave besides stands in ``rejects`` and
-    ``controls`` (CloudWatch's control messages); ``log_group`` is where the lines were, if the wrapper says so.
+    CloudWatch Logs gave them, or None. What the wrappers around the lines gave besides stands in ``rejects``,
+    ``controls`` (CloudWatch's control messages) and ``headers`` (of a CSV export); ``log_group`` is where the lines
+    were, if the wrapper says so.
     """
 
     data: bytes
@@ -32,6 +33,7 @@ class Lines:
     log_group: str | None = None
     rejects: tuple[Reject, ...] = ()
     controls: int = 0
+    headers: int = 0
 
     def before(self, at: int) -> Lines:
         """Give the lines before a place; what the wrappers gave besides stays with them."""

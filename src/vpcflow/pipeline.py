@@ -137,7 +137,7 @@ def _parse(
 
 
 def _count_marks(books: Books, block: Lines, headers: int, blanks: int) -> None:
-    books.headers += headers
+    books.headers += headers + block.headers
     books.blanks += blanks
     books.controls += block.controls
 

@@ -118,7 +118,7 @@ def commands() -> list[list[str]]:
     found = []
     for name, command in root.commands.items():  # type: ignore[attr-defined]
         inner = getattr(command, "commands", None)
-        found += [[name, sub] for sub in inner] if inner else [[name]]
+        found += [[name], *([name, sub] for sub in inner or ())]
     return found
 
 

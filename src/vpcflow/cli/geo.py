@@ -13,7 +13,15 @@ from vpcflow.errors import ReferenceDataError
 from vpcflow.geo import GeoDatabase, open_geo
 from vpcflow.geo.fetch import data_folder, default_geo_path, fetch_geo
 
-app = typer.Typer(no_args_is_help=True, help="Get a geolocation database, or look at one.")
+_HELP = """
+Get a geolocation database, or look at one.
+
+\b
+    vpcflow geo fetch
+    vpcflow geo show GeoLite2-City.mmdb
+"""
+
+app = typer.Typer(no_args_is_help=True, help=_HELP)
 
 _FETCH_HELP = """
 Download a city database that is free to use, to where --geo finds it by default.

@@ -14,7 +14,15 @@ from vpcflow.cli.options import read_time
 from vpcflow.cli.words import Words
 from vpcflow.inventory import import_captures, load_inventory, snapshot_file_name, write_snapshot
 
-app = typer.Typer(no_args_is_help=True, help="Make snapshots of AWS resources, and look at them.")
+_HELP = """
+Make snapshots of AWS resources, and look at them.
+
+\b
+    vpcflow inventory import inventory/ --to snapshots/
+    vpcflow inventory show snapshots/
+"""
+
+app = typer.Typer(no_args_is_help=True, help=_HELP)
 
 _IMPORT_HELP = """
 Make one snapshot of what the AWS CLI printed.

@@ -7,6 +7,7 @@ import glob
 import io
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -226,15 +227,14 @@ class _TextReader:
         return Lines(data, self._name, numbers)
 
     def _from_csv(self, pieces: Iterator[bytes], column: int) -> Iterator[Block]:
-        header = True
+        headers = 1
         for data in self._whole_lines(pieces):
             lines = data.decode("utf-8", "surrogateescape").removesuffix("\n").split("\n")
-            if header:
-                lines, header, self._lines_before = lines[1:], False, 1
-            messages = [_csv_value(line.removesuffix("\r"), column) for line in lines]
+            self._lines_before += headers
+            messages = [_csv_value(line.removesuffix("\r"), column) for line in lines[headers:]]
             text = "".join(f"{message}\n" for message in messages)
-            if text:
-                yield self._lines(text.encode("utf-8", "surrogateescape"))
+            yield replace(self._lines(text.encode("utf-8", "surrogateescape")), headers=headers)
+            headers = 0
 
     def _from_envelopes(self, pieces: Iterator[bytes]) -> Iterator[Block]:
         batch = _Events(self._name, self._lines_before)
