@@ -6,7 +6,7 @@
 
 bin := .venv/bin
 stamp := .venv/.installed
-sources := src tests tools $(wildcard bench)
+sources := src tests tools hatch_build.py $(wildcard bench)
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -51,7 +51,7 @@ bench: $(stamp) ## measure; see bench/RESULTS.md
 lock: $(stamp) ## write requirements/*.txt anew
 	@tools/lock.sh
 
-$(stamp): requirements/dev.txt pyproject.toml tools/setup.sh
+$(stamp): requirements/dev.txt pyproject.toml tools/setup.sh hatch_build.py src/vpcflow/native/read_columns.c
 	@tools/setup.sh
 
 clean: ## remove what was made, the demo's files too

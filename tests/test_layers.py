@@ -32,7 +32,7 @@ LAYERS: tuple[dict[str, str], ...] = (
         "networks": "networks",
         "aws_ranges": "aws_ranges",
     },
-    {"words": "layout lines plain rejects prefixes special_ranges"},
+    {"words": "layout lines plain rejects prefixes special_ranges", "native": "native"},
     {"facts": "fields codes errors addresses"},
 )
 ROOM = {module: room for row in LAYERS for room, names in row.items() for module in names.split()}

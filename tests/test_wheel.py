@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from build_hook import own_platform
 
 import vpcflow
 
@@ -39,13 +40,15 @@ def done(*command: str | Path, cwd: Path, given: str = "") -> str:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    pip = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
-    done(
-        *pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, ROOT, cwd=folder
-    )
-    (built,) = folder.glob("*.whl")
+    (built,) = build_wheel(tmp_path_factory.mktemp("wheel"), "")
     return built
+
+
+def build_wheel(folder: Path, platform: str) -> list[Path]:
+    pip = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "wheel")
+    how = ("--no-deps", "--no-build-isolation", "--wheel-dir", folder)
+    done("env", f"VPCFLOW_PLATFORM={platform}", *pip, *how, ROOT, cwd=folder)
+    return list(folder.glob("*.whl"))
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +73,40 @@ def test_the_wheel_holds_the_package_its_types_and_its_licence(wheel: Path) -> N
     assert not any(name.startswith(("tests", "tools", "docs", "bench")) for name in names)
     assert "License-Expression: Apache-2.0" in metadata
     assert "Requires-Python: >=3.11" in metadata
+
+
+def test_the_wheel_is_for_this_platform_and_has_its_compiled_reader(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+
+    assert "vpcflow/native/vpcflow.so" in names
+    assert "vpcflow/native/read_columns.c" not in names
+    assert wheel.stem.split("-", 2)[2] == f"py3-none-{own_platform()}"
+
+
+@pytest.mark.parametrize(
+    ("platform", "machine"),
+    [("manylinux_2_17_x86_64", 0x3E), ("manylinux_2_17_aarch64", 0xB7)],
+)
+def test_a_wheel_can_be_made_for_another_platform(
+    platform: str, machine: int, tmp_path: Path
+) -> None:
+    (built,) = build_wheel(tmp_path, platform)
+
+    with zipfile.ZipFile(built) as archive:
+        library = archive.read("vpcflow/native/vpcflow.so")
+    assert platform in built.name
+    # The header of an ELF file names the machine: https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html
+    assert library[:4] == b"\x7fELF"
+    assert int.from_bytes(library[18:20], "little") == machine
+
+
+def test_a_wheel_for_any_platform_has_no_compiled_reader(tmp_path: Path) -> None:
+    (built,) = build_wheel(tmp_path, "any")
+
+    with zipfile.ZipFile(built) as archive:
+        assert not [name for name in archive.namelist() if name.endswith(".so")]
+    assert built.name.endswith("-py3-none-any.whl")
 
 
 def test_the_core_requirements_are_all_the_wheel_asks_for(home: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 import numpy as np
@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from vpcflow import careful
+from vpcflow import careful, native
 from vpcflow.addresses import parse_addresses
 from vpcflow.fields import ADDED_BY_COLUMN
 from vpcflow.layout import Layout, batch_type
-from vpcflow.plain import plain
+from vpcflow.plain import has_lone_return, may_have_hexadecimal, plain
 from vpcflow.rejects import Reject, reject
 
 if TYPE_CHECKING:
@@ -30,7 +30,47 @@ _PARSE_OPTIONS = pyarrow.csv.ParseOptions(delimiter=" ", quote_char=False, escap
 _MIN_BLOCK_BYTES = 1 << 16
 
 
-def read_csv(plain: bytes, layout: Layout) -> pa.Table | None:
+class Read(NamedTuple):
+    """
+    Lines as columns of numbers and of dictionary-encoded text, ``-`` as null.
+
+    ``misfits`` are the places of lines left out, counted from 0, ascending: what they are is not known.
+    """
+
+    table: pa.Table
+    misfits: npt.NDArray[np.int32]
+
+
+def read_lines(plain: bytes, layout: Layout, lines: int) -> Read | None:
+    """Read plain text of that many lines as columns; None where many lines do not fit, or none may be left out."""
+    read = native.read_columns(plain, lines, layout.kinds)
+    if read is not None:
+        return Read(pa.Table.from_arrays(read.arrays, list(layout.columns)), read.misfits)
+    table = read_plainly(plain, layout, lines)
+    return None if table is None else Read(table, np.zeros(0, np.int32))
+
+
+def read_checked(plain: bytes, layout: Layout, lines: int) -> pa.Table:
+    """Read plain text of that many lines, all known to fit, as ``read_lines`` does."""
+    read = native.read_columns(plain, lines, layout.kinds)
+    if read is not None and not len(read.misfits):
+        return pa.Table.from_arrays(read.arrays, list(layout.columns))
+    table = _read_csv(plain, layout)
+    if table is None or table.num_rows != lines:
+        raise AssertionError(f"checked lines do not read as columns of {layout}")
+    return _encode_texts(table)
+
+
+def read_plainly(plain: bytes, layout: Layout, lines: int) -> pa.Table | None:
+    """Read plain text of that many lines by Arrow's CSV reader; None where a line does not fit."""
+    table = None if _has_traps(plain) else _read_csv(plain, layout)
+    if table is None or table.num_rows != lines or _has_negative(table):
+        return None
+    table = _encode_texts(table)
+    return None if _has_loose_text(table) else table
+
+
+def _read_csv(plain: bytes, layout: Layout) -> pa.Table | None:
     """Read plain lines as columns of numbers and text, ``-`` as null; None where a line does not fit the layout."""
     if not plain:
         return None
@@ -50,7 +90,12 @@ def read_csv(plain: bytes, layout: Layout) -> pa.Table | None:
         return None
 
 
-def encode_texts(table: pa.Table) -> pa.Table:
+def _has_traps(plain: bytes) -> bool:
+    """Tell whether the CSV reader might take lines or numbers for something else than they are."""
+    return may_have_hexadecimal(plain) or has_lone_return(plain)
+
+
+def _encode_texts(table: pa.Table) -> pa.Table:
     """Dictionary-encode the text columns: cheaper than to let the CSV reader do it."""
     encoded = [
         pc.dictionary_encode(column) if pa.types.is_string(column.type) else column
@@ -59,7 +104,7 @@ def encode_texts(table: pa.Table) -> pa.Table:
     return pa.Table.from_arrays(encoded, table.column_names)
 
 
-def has_negative(table: pa.Table) -> bool:
+def _has_negative(table: pa.Table) -> bool:
     """Tell whether a number is below zero, which the CSV reader takes and a flow log has not."""
     return any(
         (pc.min(column).as_py() or 0) < 0
@@ -68,22 +113,13 @@ def has_negative(table: pa.Table) -> bool:
     )
 
 
-def has_loose_text(table: pa.Table) -> bool:
+def _has_loose_text(table: pa.Table) -> bool:
     """Tell whether an encoded text is empty or holds a control byte: then white space divides more than it seemed."""
     return any(
         _is_loose(chunk.dictionary)
         for column in table.columns
         if pa.types.is_dictionary(column.type)
         for chunk in column.chunks
-    )
-
-
-def has_stamp(table: pa.Table) -> bool:
-    """Tell whether the first column has what may be the time CloudWatch's exports write before a record."""
-    first = table.column(0).type
-    return pa.types.is_dictionary(first) and any(
-        pc.any(pc.match_substring_regex(chunk.dictionary, r"^20\d\d-\d\d-\d\dT")).as_py()
-        for chunk in table.column(0).chunks
     )
 
 
@@ -94,6 +130,15 @@ def _is_loose(texts: pa.Array) -> bool:
     ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
     codes = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]]
     return bool((np.diff(ends) == 0).any() or (codes < 32).any())
+
+
+def has_stamp(table: pa.Table) -> bool:
+    """Tell whether the first column has what may be the time CloudWatch's exports write before a record."""
+    first = table.column(0).type
+    return pa.types.is_dictionary(first) and any(
+        pc.any(pc.match_substring_regex(chunk.dictionary, r"^20\d\d-\d\d-\d\dT")).as_py()
+        for chunk in table.column(0).chunks
+    )
 
 
 def finish(

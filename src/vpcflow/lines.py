@@ -41,6 +41,13 @@ class Lines:
         data = b"".join(line + b"\n" for line in self._raw_lines[:at])
         return replace(self, data=data, numbers=self.numbers[:at], event_ids=ids)
 
+    def only(self, places: npt.NDArray[np.integer]) -> Lines:
+        """Give the lines at these places, without what the wrappers gave besides."""
+        at = places.tolist()
+        ids = None if self.event_ids is None else [self.event_ids[i] for i in at]
+        data = b"".join(self._raw_lines[i] + b"\n" for i in at)
+        return Lines(data, self.source, self.numbers[places], ids, self.log_group)
+
     def raw(self, at: int) -> bytes:
         """Give the raw line at a place in the block, counted from 0."""
         return self._raw_lines[at]

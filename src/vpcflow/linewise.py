@@ -57,6 +57,18 @@ class _Span(NamedTuple):
     layouts: tuple[Layout, ...]
 
 
+class Linewise(NamedTuple):
+    """What ``parse.Parsed`` has, and for each batch the places of its rows in the block, counted from 0."""
+
+    batches: tuple[pa.RecordBatch, ...]
+    at: tuple[npt.NDArray[np.int64], ...]
+    rejects: tuple[Reject, ...]
+    headers: int
+    blanks: int
+    layout: Layout | None
+    stated: tuple[Layout, ...]
+
+
 class BadHeader(FormatError):
     """A header line names a field more than once; ``place`` is where it is in the block, counted from 0."""
 
@@ -80,20 +92,24 @@ def identity_gaps(names: Iterable[str]) -> frozenset[str]:
 
 def parse_lines(
     plain: bytes, block: Lines, layout: Layout | None, possible: Sequence[Layout]
-) -> tuple[
-    tuple[pa.RecordBatch, ...], tuple[Reject, ...], int, int, Layout | None, tuple[Layout, ...]
-]:
-    """Parse plain lines one group of layouts at a time; the parts of ``parse.Parsed``, in its order."""
+) -> Linewise:
+    """Parse plain lines one group of layouts at a time."""
     sheet = _Sheet(plain, block)
     headers = _headers(sheet, [layout] if layout else list(possible) or [DEFAULT])
-    batches: list[pa.RecordBatch] = []
+    parts: list[tuple[pa.RecordBatch, npt.NDArray[np.int64]]] = []
     rejects: list[Reject] = []
     for group in _groups(sheet, _spans(len(sheet.lines), headers, layout, possible), rejects):
-        batches.extend(_parse_group(sheet, group, rejects))
+        parts.extend(_parse_group(sheet, group, rejects))
     rejects.sort(key=lambda r: r.line)
-    stated = tuple(dict.fromkeys(stated for _, stated in headers))
-    last = headers[-1][1] if headers else layout
-    return tuple(batches), tuple(rejects), len(headers), sheet.blanks, last, stated
+    return Linewise(
+        tuple(batch for batch, _ in parts),
+        tuple(at for _, at in parts),
+        tuple(rejects),
+        headers=len(headers),
+        blanks=sheet.blanks,
+        layout=headers[-1][1] if headers else layout,
+        stated=tuple(dict.fromkeys(stated for _, stated in headers)),
+    )
 
 
 class _Sheet:
@@ -218,24 +234,22 @@ def _choose(line: bytes, layouts: Sequence[Layout]) -> Layout | None:
 
 def _parse_group(
     sheet: _Sheet, group: dict[Layout, list[int]], rejects: list[Reject]
-) -> Iterator[pa.RecordBatch]:
-    """Parse the lines of each layout as columns, and put them into one batch, in their order."""
+) -> Iterator[tuple[pa.RecordBatch, npt.NDArray[np.int64]]]:
+    """Parse the lines of each layout as columns, and put them into one batch, in their order, with their places."""
     parts: list[pa.RecordBatch] = []
     places: list[npt.NDArray[np.int64]] = []
     for layout, rows in group.items():
         at, lines = _checked(sheet, np.array(rows, np.int64), layout, rejects)
         if not lines:
             continue
-        table = columns.read_csv(b"\n".join(lines), layout)
-        if table is None or table.num_rows != len(lines):
-            raise AssertionError(f"checked lines do not read as columns of {layout}")
+        table = columns.read_checked(b"\n".join(lines), layout, len(lines))
         batch, failed, good = columns.finish(table, layout, sheet.block, at)
         rejects.extend(failed)
         if batch.num_rows:
             parts.append(batch)
             places.append(at[good])
     if parts:
-        yield columns.merge(_marked(parts), places)
+        yield columns.merge(_marked(parts), places), np.sort(np.concatenate(places))
 
 
 def _marked(parts: list[pa.RecordBatch]) -> list[pa.RecordBatch]:

@@ -1,9 +1,10 @@
 """
 Parse lines into flows: columnar over a whole block, line by line only for those that fail it.
 
-``careful.check_line`` defines what a flow record is; everything here is a faster way to the same answer. A block goes
-through the CSV reader in one piece; where that refuses, lines that plainly fit are told apart by a regular expression,
-the others are checked one by one, and what is left is read again (``linewise``).
+``careful.check_line`` defines what a flow record is; everything here is a faster way to the same answer. A block is
+read as columns in one piece, and the few lines that do not fit are looked at on their own (``linewise``). Where that is
+no use (headers within the block, several layouts), lines that plainly fit are told apart by a regular expression, the
+others are checked one by one, and what is left is read again.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ import numpy as np
 
 from vpcflow import careful, columns, linewise
 from vpcflow.layout import DEFAULT, Layout
-from vpcflow.plain import has_lone_return, has_long_line, may_have_hexadecimal, plain
+from vpcflow.plain import has_long_line, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy.typing as npt
     import pyarrow as pa
 
     from vpcflow.lines import Lines
@@ -58,7 +60,10 @@ def parse(block: Lines, *, layout: Layout | None = None, possible: Sequence[Layo
     text = plain(block.data)
     if whole and text != block.data:
         fast = _parse_whole(text, block, layout, possible)
-    return fast or Parsed(*linewise.parse_lines(text, block, layout, possible))
+    if fast is not None:
+        return fast
+    read = linewise.parse_lines(text, block, layout, possible)
+    return Parsed(read.batches, read.rejects, read.headers, read.blanks, read.layout, read.stated)
 
 
 def _parse_whole(
@@ -70,25 +75,46 @@ def _parse_whole(
     if stated is not None:
         layout, text = stated, text[text.find(b"\n") + 1 :]
     only = layout or _only(possible, text)
-    if only is None or careful.all_text(only) or _has_traps(text):
+    if only is None or careful.all_text(only):
         return None
-    table = columns.read_csv(text, only)
-    rows = len(block.numbers) - headers
-    if table is None or table.num_rows != rows or columns.has_negative(table):
+    read = columns.read_lines(text, only, len(block.numbers) - headers)
+    if read is None or columns.has_stamp(read.table):
         return None
-    table = columns.encode_texts(table)
-    if columns.has_loose_text(table) or columns.has_stamp(table):
+    if layout is None and not possible and _mixes_defaults(read.table):
         return None
-    if layout is None and not possible and _mixes_defaults(table):
-        return None
-    batch, rejects, _ = columns.finish(table, only, block, np.arange(headers, headers + rows))
+    at = np.delete(np.arange(headers, len(block.numbers)), read.misfits)
+    batch, rejects, good = columns.finish(read.table, only, block, at)
     batches = (batch,) if batch.num_rows else ()
-    return Parsed(batches, tuple(rejects), headers, 0, layout, (stated,) if stated else ())
+    whole = Parsed(batches, tuple(rejects), headers, 0, layout, (stated,) if stated else ())
+    if not len(read.misfits):
+        return whole
+    return _with_misfits(
+        whole, at[good], block, read.misfits.astype(np.int64) + headers, layout, possible
+    )
 
 
-def _has_traps(text: bytes) -> bool:
-    """Tell whether the CSV reader might take lines or numbers for something else than they are."""
-    return may_have_hexadecimal(text) or has_lone_return(text)
+def _with_misfits(
+    read: Parsed,
+    at: npt.NDArray[np.int64],
+    block: Lines,
+    misfits: npt.NDArray[np.int64],
+    layout: Layout | None,
+    possible: Sequence[Layout],
+) -> Parsed | None:
+    """Add what the lines at the places ``misfits`` are; None where one is a header, or of a layout of its own."""
+    few = block.only(misfits)
+    try:
+        rest = linewise.parse_lines(plain(few.data), few, layout, possible)
+    except linewise.BadHeader:
+        return None
+    batches = read.batches + rest.batches
+    if rest.headers or len({batch.schema for batch in batches}) > 1:
+        return None
+    if rest.batches:
+        places = [at, *(misfits[few_at] for few_at in rest.at)]
+        batches = (columns.merge(batches, places[-len(batches) :]),)
+    rejects = tuple(sorted((*read.rejects, *rest.rejects), key=lambda r: r.line))
+    return read._replace(batches=batches, rejects=rejects, blanks=rest.blanks)
 
 
 def _only(possible: Sequence[Layout], text: bytes) -> Layout | None:

@@ -8,6 +8,7 @@ from importlib.metadata import version
 import typer
 
 import vpcflow
+from vpcflow import native
 
 _ENGINE = ("pyarrow", "numpy", "maxminddb", "orjson", "isal")
 _DATA = {
@@ -23,6 +24,9 @@ def print_versions(wanted: bool) -> None:
     typer.echo(f"vpcflow {vpcflow.__version__}")
     engine = ", ".join(f"{name} {version(name)}" for name in _ENGINE)
     typer.echo(f"engine  Python {platform.python_version()}, {engine}")
+    typer.echo(
+        f"reader  {'compiled' if native.is_available() else 'plain: this platform has no compiled one'}"
+    )
     for name, date in {**_DATA, "geolocation": _geolocation()}.items():
         typer.echo(f"data    {name}: {date}")
     raise typer.Exit

@@ -1,0 +1,371 @@
+/*
+ * Read plain lines as columns: numbers as they are, texts as the numbers of distinct values.
+ *
+ * A line fits when it has as many tokens as there are columns, divided by single spaces, of ASCII without control
+ * characters, and every number is decimal digits within its type. "-" is null in every column. A line that does not fit
+ * is left out and told of: whether it is a record after all is decided elsewhere, with care. What this reads is what
+ * careful.check_line takes, a part of it; addresses and times are checked later, by distinct value.
+ *
+ * Nothing outside the buffers is read or written, whatever the bytes; nothing is kept between calls.
+ */
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "words are read as little-endian"
+#endif
+
+#define EXPORT __attribute__((visibility("default")))
+
+enum kind { INT32, INT64, TEXT };
+
+enum { OUT_OF_MEMORY = -1, TOO_MANY_LINES = -2, TOO_MANY_MISFITS = -3 };
+
+/* As vpcflow/native/__init__.py lays it out. Room is for as many rows as there are lines, one offset more. */
+struct column {
+    void *values;     /* int32_t or int64_t a row; of TEXT the int32_t number of its value; 0 where null */
+    uint8_t *nulls;   /* a bit a row, lowest first, set where null; comes in as zeros */
+    int32_t *offsets; /* TEXT: where each distinct value begins in data, and where the last one ends */
+    uint8_t *data;    /* TEXT: room for all bytes of the text */
+    int64_t null_count;
+    int32_t distinct;
+    int32_t kind;
+};
+
+/* A distinct value; first and last are its first and its last eight bytes, the same where it has no more than that. */
+struct value {
+    uint64_t hash, first, last;
+    uint32_t size, at;
+};
+
+/* The distinct values of a column by their hash; a slot is the hash's upper half and the value's number plus one. */
+struct values {
+    struct value *items;
+    uint64_t *slots;
+    uint32_t mask, room, latest;
+};
+
+/* Give up to eight bytes as a word, zeros behind the end. */
+static inline uint64_t word_at(const uint8_t *at, const uint8_t *end) {
+    uint64_t word = 0;
+    if (end - at >= 8)
+        memcpy(&word, at, 8);
+    else
+        memcpy(&word, at, (size_t)(end - at));
+    return word;
+}
+
+/* Set the highest bit of each byte that is a space or a control character. */
+static inline uint64_t spaces(uint64_t word) {
+    const uint64_t low = 0x7f7f7f7f7f7f7f7f, high = 0x8080808080808080;
+    /* No byte carries into the next: 0x7f + 0x5f is below 0x100. */
+    return ~((word & low) + 0x5f5f5f5f5f5f5f5f) & ~word & high;
+}
+
+/* Find the tokens of the line at `line`: token i is from bounds[i] up to bounds[i + 1] - 1. Tell whether it fits. */
+static int split(const uint8_t *text, int64_t line, int64_t size, uint32_t *bounds, int64_t columns) {
+    const uint64_t high = 0x8080808080808080;
+    const uint8_t *end = text + size;
+    uint64_t seen = 0;
+    int64_t column = 0;
+    bounds[0] = (uint32_t)line;
+    for (int64_t at = line;; at += 8) {
+        /* Behind the end are zeros: the first of them ends the last line, as its line feed would. */
+        uint64_t word = word_at(text + at, end);
+        for (uint64_t marks = spaces(word); marks; marks &= marks - 1) {
+            int place = __builtin_ctzll(marks) >> 3;
+            int64_t mark = at + place;
+            int is_last = mark == size || text[mark] == '\n';
+            if (mark == bounds[column] || !(is_last || text[mark] == ' ') || is_last != (column == columns - 1))
+                return 0;
+            bounds[++column] = (uint32_t)mark + 1;
+            if (is_last)
+                return !((seen | (place ? word << (64 - 8 * place) : 0)) & high);
+        }
+        seen |= word;
+    }
+}
+
+/* Read one to eight digits, the first in the lowest byte; tell whether they are digits. */
+static inline int eight_digits(uint64_t word, int64_t size, uint64_t *number) {
+    const uint64_t zeros = 0x3030303030303030;
+    if (size < 8)
+        word = word << (64 - 8 * size) | zeros >> (8 * size);
+    if (((word & 0xf0f0f0f0f0f0f0f0) | ((word + 0x0606060606060606) & 0xf0f0f0f0f0f0f0f0) >> 4) != 0x3333333333333333)
+        return 0;
+    word -= zeros;
+    word = word * 10 + (word >> 8);
+    word = ((word & 0x000000ff000000ff) * 0x000f424000000064 +
+            ((word >> 16) & 0x000000ff000000ff) * 0x0000271000000001) >> 32;
+    *number = (uint32_t)word;
+    return 1;
+}
+
+/* Read a number; tell whether it is one, and no larger than `most`. */
+static inline int read_number(const uint8_t *at, int64_t size, const uint8_t *end, uint64_t most, uint64_t *number) {
+    uint64_t upper, lower;
+    if (size <= 8)
+        return eight_digits(word_at(at, end), size, number) && *number <= most;
+    if (size <= 16) {
+        if (!eight_digits(word_at(at, end), size - 8, &upper) || !eight_digits(word_at(at + size - 8, end), 8, &lower))
+            return 0;
+        *number = upper * 100000000 + lower;
+        return *number <= most;
+    }
+    *number = 0;
+    for (int64_t i = 0; i < size; i++) {
+        uint64_t digit = (uint64_t)at[i] - '0';
+        if (digit > 9 || *number > (most - digit) / 10)
+            return 0;
+        *number = *number * 10 + digit;
+    }
+    return 1;
+}
+
+static inline uint64_t mix(uint64_t one, uint64_t other) {
+    __uint128_t product = (__uint128_t)one * other;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* Double the slots, or make the first ones; tell whether there was memory. */
+static int grow(struct values *known, uint32_t count) {
+    uint32_t room = known->room ? known->room * 2 : 256;
+    struct value *items = realloc(known->items, room * sizeof *items);
+    if (!items)
+        return 0;
+    known->items = items;
+    uint64_t *slots = calloc((size_t)room * 2, sizeof *slots);
+    if (!slots)
+        return 0;
+    free(known->slots);
+    known->slots = slots;
+    known->room = room;
+    known->mask = room * 2 - 1;
+    for (uint32_t number = 0; number < count; number++) {
+        uint32_t slot = (uint32_t)items[number].hash & known->mask;
+        while (slots[slot])
+            slot = (slot + 1) & known->mask;
+        slots[slot] = (items[number].hash & 0xffffffff00000000) | (number + 1);
+    }
+    return 1;
+}
+
+/* Give the number of a text among the column's distinct values, where it is put if it is new; -1 without memory. */
+static inline int32_t number_of(
+    struct values *known, struct column *column, const uint8_t *text, uint32_t size, const uint8_t *end, uint64_t seed
+) {
+    struct value new = {.first = word_at(text, end), .size = size};
+    if (size < 8)
+        new.first &= ~0ULL >> (64 - 8 * size);
+    new.last = size > 8 ? word_at(text + size - 8, end) : new.first;
+    const struct value *latest = &known->items[known->latest];
+    if (column->distinct && size <= 16 && latest->size == size && latest->first == new.first && latest->last == new.last)
+        return (int32_t)known->latest;
+
+    new.hash = mix(new.first ^ seed, new.last ^ 0x9e3779b97f4a7c15 * size);
+    for (uint32_t at = 8; at + 8 < size; at += 8)
+        new.hash = mix(new.hash ^ word_at(text + at, end), 0xd6e8feb86659fd93);
+    uint32_t slot = (uint32_t)new.hash & known->mask;
+    for (; known->slots[slot]; slot = (slot + 1) & known->mask) {
+        if ((known->slots[slot] ^ new.hash) >> 32)
+            continue;
+        uint32_t number = (uint32_t)known->slots[slot] - 1;
+        const struct value *old = &known->items[number];
+        if (old->size == size && old->first == new.first && old->last == new.last &&
+            (size <= 16 || !memcmp(column->data + old->at + 8, text + 8, size - 16))) {
+            known->latest = number;
+            return (int32_t)number;
+        }
+    }
+    uint32_t number = (uint32_t)column->distinct;
+    new.at = (uint32_t)column->offsets[number];
+    memcpy(column->data + new.at, text, size);
+    column->offsets[number + 1] = (int32_t)(new.at + size);
+    known->items[number] = new;
+    known->slots[slot] = (new.hash & 0xffffffff00000000) | (number + 1);
+    known->latest = number;
+    column->distinct++;
+    if (number + 1 == known->room && !grow(known, number + 1))
+        return -1;
+    return (int32_t)number;
+}
+
+/* Lines that are read together, so that each column is read in a loop of its own. */
+enum { BATCH = 64 };
+
+struct batch {
+    int64_t count;
+    int32_t places[BATCH]; /* in the text, counted from 0 */
+    uint32_t *bounds[BATCH];
+};
+
+/* What is being read, and how far. */
+struct reading {
+    const uint8_t *text;
+    int64_t size, at, lines, line, row, misfit_count, most_misfits;
+    int32_t *misfits;
+    struct column *columns;
+    struct values *known;
+    int64_t column_count;
+    uint64_t seed;
+};
+
+static inline int is_null(const uint8_t *token, int64_t size) {
+    return size == 1 && *token == '-';
+}
+
+static int add_misfit(struct reading *reading, int32_t place) {
+    if (reading->misfit_count == reading->most_misfits)
+        return 0;
+    reading->misfits[reading->misfit_count++] = place;
+    return 1;
+}
+
+/* Split the next lines; give 0, or why reading ends. */
+static int64_t fill(struct reading *reading, struct batch *batch) {
+    batch->count = 0;
+    while (batch->count < BATCH && reading->at < reading->size) {
+        if (reading->line == reading->lines)
+            return TOO_MANY_LINES;
+        int32_t place = (int32_t)reading->line++;
+        uint32_t *bounds = batch->bounds[batch->count];
+        if (split(reading->text, reading->at, reading->size, bounds, reading->column_count)) {
+            batch->places[batch->count++] = place;
+            reading->at = bounds[reading->column_count];
+        } else {
+            const uint8_t *line = reading->text + reading->at;
+            const uint8_t *feed = memchr(line, '\n', (size_t)(reading->size - reading->at));
+            reading->at = feed ? feed + 1 - reading->text : reading->size;
+            if (!add_misfit(reading, place))
+                return TOO_MANY_MISFITS;
+        }
+    }
+    return 0;
+}
+
+/* Read one column of numbers; set what is wrong with the lines whose token is none. */
+static void read_numbers(const struct reading *reading, const struct batch *batch, int64_t index, uint8_t *wrong) {
+    const struct column *column = &reading->columns[index];
+    const uint8_t *end = reading->text + reading->size;
+    const uint64_t most = column->kind == INT32 ? INT32_MAX : INT64_MAX;
+    for (int64_t i = 0; i < batch->count; i++) {
+        const uint8_t *token = reading->text + batch->bounds[i][index];
+        int64_t size = (int64_t)batch->bounds[i][index + 1] - 1 - batch->bounds[i][index];
+        uint64_t number = 0;
+        if (!is_null(token, size) && !read_number(token, size, end, most, &number))
+            wrong[i] = 1;
+        if (column->kind == INT32)
+            ((int32_t *)column->values)[reading->row + i] = (int32_t)number;
+        else
+            ((int64_t *)column->values)[reading->row + i] = (int64_t)number;
+    }
+}
+
+/* Take the wrong lines out of the batch; give 0, or why reading ends. */
+static int64_t leave_out(struct reading *reading, struct batch *batch, const uint8_t *wrong) {
+    int64_t kept = 0;
+    for (int64_t i = 0; i < batch->count; i++) {
+        if (wrong[i]) {
+            if (!add_misfit(reading, batch->places[i]))
+                return TOO_MANY_MISFITS;
+            continue;
+        }
+        uint32_t *free = batch->bounds[kept];
+        batch->bounds[kept] = batch->bounds[i];
+        batch->bounds[i] = free;
+        batch->places[kept++] = batch->places[i];
+    }
+    batch->count = kept;
+    return 0;
+}
+
+/* Read all columns of numbers; lines in which one is wrong are left out of the batch. */
+static int64_t read_all_numbers(struct reading *reading, struct batch *batch) {
+    for (;;) {
+        uint8_t wrong[BATCH] = {0};
+        for (int64_t index = 0; index < reading->column_count; index++)
+            if (reading->columns[index].kind != TEXT)
+                read_numbers(reading, batch, index, wrong);
+        if (!memchr(wrong, 1, sizeof wrong))
+            return 0;
+        int64_t failed = leave_out(reading, batch, wrong);
+        if (failed)
+            return failed;
+    }
+}
+
+/* Read a column's texts where it has them, and its nulls; tell whether there was memory. */
+static int keep(struct reading *reading, const struct batch *batch, int64_t index) {
+    struct column *column = &reading->columns[index];
+    const uint8_t *end = reading->text + reading->size;
+    for (int64_t i = 0; i < batch->count; i++) {
+        const uint8_t *token = reading->text + batch->bounds[i][index];
+        int64_t size = (int64_t)batch->bounds[i][index + 1] - 1 - batch->bounds[i][index];
+        int64_t row = reading->row + i;
+        int32_t number = 0;
+        if (is_null(token, size)) {
+            column->nulls[row >> 3] |= (uint8_t)(1 << (row & 7));
+            column->null_count++;
+        } else if (column->kind == TEXT) {
+            number = number_of(&reading->known[index], column, token, (uint32_t)size, end, reading->seed);
+            if (number < 0)
+                return 0;
+        }
+        if (column->kind == TEXT)
+            ((int32_t *)column->values)[row] = number;
+    }
+    return 1;
+}
+
+/* Give the number of rows read, or why reading ended. */
+static int64_t read_lines(struct reading *reading, struct batch *batch) {
+    while (reading->at < reading->size) {
+        int64_t failed = fill(reading, batch);
+        if (!failed)
+            failed = read_all_numbers(reading, batch);
+        if (failed)
+            return failed;
+        for (int64_t index = 0; index < reading->column_count; index++)
+            if (!keep(reading, batch, index))
+                return OUT_OF_MEMORY;
+        reading->row += batch->count;
+    }
+    return reading->row;
+}
+
+/*
+ * Read `size` bytes of text (below 2 GiB), `lines` lines, into `count` columns; give the number of rows, which are the
+ * lines in their order without the misfits, or one of the negative numbers above. `misfits`, their places, in no order,
+ * has room for `most_misfits`. `seed` is any number: it keeps crafted values from sharing slots, and shows in no result.
+ */
+EXPORT int64_t vpcflow_read_columns(
+    const uint8_t *text, int64_t size, int64_t lines, struct column *columns, int64_t count, int32_t *misfits,
+    int64_t *misfit_count, int64_t most_misfits, uint64_t seed
+) {
+    struct values *known = calloc((size_t)count, sizeof *known);
+    uint32_t *bounds = calloc((size_t)(count + 1) * BATCH, sizeof *bounds);
+    struct reading reading = {
+        .text = text, .size = size, .lines = lines, .most_misfits = most_misfits, .misfits = misfits,
+        .columns = columns, .known = known, .column_count = count, .seed = seed,
+    };
+    struct batch batch;
+    int has_memory = known && bounds;
+    for (int64_t i = 0; has_memory && i < BATCH; i++)
+        batch.bounds[i] = bounds + i * (count + 1);
+    for (int64_t i = 0; has_memory && i < count; i++)
+        if (columns[i].kind == TEXT) {
+            columns[i].offsets[0] = 0;
+            has_memory = grow(&known[i], 0);
+        }
+    int64_t rows = has_memory ? read_lines(&reading, &batch) : OUT_OF_MEMORY;
+    *misfit_count = reading.misfit_count;
+    for (int64_t i = 0; known && i < count; i++) {
+        free(known[i].items);
+        free(known[i].slots);
+    }
+    free(known);
+    free(bounds);
+    return rows;
+}

@@ -1,0 +1,280 @@
+"""The compiled reader: it reads what fits as the plain way does, leaves out the rest, and stays in its buffers."""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from build_hook import ROOT, SOURCE, own_platform
+
+from vpcflow import columns, linewise, native
+from vpcflow.careful import check_line
+from vpcflow.fields import FIELDS, Kind
+from vpcflow.layout import DEFAULT, Layout
+from vpcflow.lines import Lines
+from vpcflow.parse import parse
+
+MOST: dict[Kind, int] = {"int32": 2**31 - 1, "int64": 2**63 - 1, "time": 2**63 - 1}
+FLOW = b"2 123456789012 eni-0a1b2c3d 203.0.113.%d 10.0.1.24 %d 443 6 12 4840 1700000000 1700000058 ACCEPT OK"
+
+KINDS: tuple[Kind, ...] = ("int32", "int64", "time", "text", "address", "tag")
+ODD = [
+    *(
+        "- -- 0 -0 -1 +1 00443 4294967296 2147483647 2147483648 9223372036854775807 9223372036854775808"
+        " 99999999 100000000 9999999999999999 12345678901234567 0x1F 1.5 1e3 18446744073709551616"
+        " 000000000000000000000000000000000001 99999999999999999999999999 ACCEPT 203.0.113.5 2001:db8::1"
+        " eni-0a1b2c3d4e5f60718 eni-0a1b2c3d4e5f60719 eni-0a1b2c3d4e5f70718 :443 4/3 né nénénénénénéné \x7f \t \0 \r"
+    ).split(" "),
+    "",
+]
+
+
+class Drawn(NamedTuple):
+    """A text, its lines, and the kinds that most lines' tokens have."""
+
+    text: bytes
+    lines: list[bytes]
+    kinds: tuple[Kind, ...]
+
+
+@pytest.fixture(params=range(80))
+def drawn(request: pytest.FixtureRequest) -> Drawn:
+    draw = random.Random(request.param)
+    kinds = tuple(draw.choices(KINDS, k=draw.randint(1, 6)))
+    lines = [draw_line(draw, kinds) for _ in range(draw.choice((1, 3, 63, 64, 65, 400)))]
+    text = b"\n".join(lines)
+    if not lines[-1] or draw.random() < 0.5:
+        text += b"\n"
+    return Drawn(text, lines, kinds)
+
+
+def draw_line(draw: random.Random, kinds: tuple[Kind, ...]) -> bytes:
+    """Draw a line that fits; one in thirty has an odd token, or one too many or too few."""
+    line = [draw_token(draw, kind) for kind in kinds]
+    match draw.randrange(90):
+        case 0 | 1:
+            line[draw.randrange(len(line))] = draw.choice(ODD).encode()
+        case 2:
+            line.insert(draw.randrange(len(line)), draw.choice(ODD).encode())
+            line = line[: draw.randint(0, len(line))]
+    return b" ".join(line)
+
+
+def draw_token(draw: random.Random, kind: Kind) -> bytes:
+    if draw.random() < 0.1:
+        return b"-"
+    if kind in MOST:
+        return b"%d" % draw.randint(0, min(MOST[kind], 10 ** draw.randint(1, 19)))
+    letters = "".join(draw.choices("ab", k=draw.randint(1, 3)))
+    # Long ones differ in the middle, where no first or last word tells them apart.
+    return draw.choice((letters, letters * 3, f"{'a' * 8}{letters}{'a' * 8}")).encode()
+
+
+def is_text(token: bytes) -> bool:
+    return bool(token) and all(32 < byte < 128 for byte in token)
+
+
+def is_fitting(line: bytes, kinds: tuple[Kind, ...]) -> bool:
+    """Say what the reader takes: the rule at the top of read_columns.c."""
+    parts = line.split(b" ")
+    return len(parts) == len(kinds) and all(
+        is_text(part)
+        and (part == b"-" or kind not in MOST or (part.isdigit() and int(part) <= MOST[kind]))
+        for part, kind in zip(parts, kinds)
+    )
+
+
+def rows_of(batches: Sequence[pa.RecordBatch]) -> list[dict[str, object]]:
+    return [row for batch in batches for row in batch.to_pylist()]
+
+
+def value(token: bytes, kind: Kind) -> str | int | None:
+    if token == b"-":
+        return None
+    return int(token) if kind in MOST else token.decode()
+
+
+def test_what_fits_is_read_and_what_does_not_is_told(drawn: Drawn) -> None:
+    text, lines, wanted = drawn
+
+    read = native.read_columns(text, len(lines), wanted)
+
+    misfits = [place for place, line in enumerate(lines) if not is_fitting(line, wanted)]
+    if len(misfits) > len(lines) // native.MISFITS_ONE_IN + 1:
+        assert read is None
+        return
+    assert read is not None
+    assert read.misfits.tolist() == misfits
+    rows = [line.split(b" ") for line in lines if is_fitting(line, wanted)]
+    for index, (array, kind) in enumerate(zip(read.arrays, wanted)):
+        array.validate(full=True)
+        assert array.to_pylist() == [value(row[index], kind) for row in rows]
+
+
+def test_both_ways_of_reading_agree(drawn: Drawn) -> None:
+    pools = {kind: [field.name for field in FIELDS if field.kind == kind] for kind in KINDS}
+    layout = Layout(
+        tuple(
+            pools[kind].pop() if pools[kind] else f"field{at}"
+            for at, kind in enumerate(drawn.kinds)
+        )
+    )
+    hexadecimal = b"0x1F"
+    lines = [line for line in drawn.lines if is_fitting(line, layout.kinds)]
+    text = b"\n".join(line for line in lines if hexadecimal not in line)
+    count = text.count(b"\n") + 1
+
+    read = native.read_columns(text, count, layout.kinds)
+    table = columns.read_plainly(text, layout, count)
+
+    assert read is not None and table is not None
+    for array, column in zip(read.arrays, table.columns):
+        (chunk,) = column.chunks
+        assert array.equals(chunk)
+
+
+def test_nothing_is_read_that_the_careful_way_refuses(drawn: Drawn) -> None:
+    text, lines, _ = drawn
+    layout = Layout(("srcport", "bytes", "start", "action"))
+
+    read = native.read_columns(text, len(lines), layout.kinds)
+
+    refused = {
+        place
+        for place, line in enumerate(lines)
+        if check_line(line, layout) in {"bad_number", "bad_text", "too_few_fields"}
+        or check_line(line, layout) == "too_many_fields"
+    }
+    assert read is None or refused <= set(read.misfits.tolist())
+
+
+def test_a_column_may_have_many_distinct_values_and_hashes_stay_apart() -> None:
+    names = [f"eni-{number:017x}" for number in range(20_000)] * 2
+    text = "".join(f"{name} {number}\n" for number, name in enumerate(names)).encode()
+
+    read = native.read_columns(text, len(names), ("text", "int32"))
+
+    assert read is not None
+    assert read.arrays[0].to_pylist() == names
+    assert len(read.arrays[0].dictionary) == 20_000
+    assert read.arrays[1].to_pylist() == list(range(len(names)))
+
+
+@pytest.mark.parametrize("lines", [2, 4])
+def test_text_of_another_number_of_lines_is_not_read(lines: int) -> None:
+    assert native.read_columns(b"1\n2\n3\n", lines, ("int32",)) is None
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"",
+        b"this is no flow",
+        FLOW % (1, 99) + b" more",
+        (FLOW % (1, 99)).replace(b" 443 ", b" x443 "),
+        (FLOW % (1, 99)).replace(b" ", b"  ", 1),
+        (FLOW % (1, 99)) + b"\r",
+        (FLOW % (1, 99)).replace(b"10.0.1.24", b"10.0.1.256"),
+        (FLOW % (1, 99)).replace(b"ACCEPT", "né".encode()),
+        b"2 123456789012 eni-0a1b2c3d - - - - - - - 1700000000 1700000058 - NODATA",
+        b"version account-id interface-id srcaddr dstaddr",
+        b"version version",
+    ],
+)
+@pytest.mark.parametrize("place", [0, 17, 99])
+def test_a_few_odd_lines_are_parsed_as_if_all_were_looked_at_line_by_line(
+    bad: bytes, place: int
+) -> None:
+    rows = [FLOW % (number, 50_000 + number) for number in range(99)]
+    rows.insert(place, bad)
+    block = Lines(b"\n".join(rows) + b"\n", "flows.log", np.arange(100, dtype=np.int64) + 1)
+
+    try:
+        slow = linewise.parse_lines(columns.plain(block.data), block, None, ())
+    except linewise.BadHeader:
+        with pytest.raises(linewise.BadHeader):
+            parse(block)
+        return
+    fast = parse(block)
+
+    assert rows_of(fast.batches) == rows_of(slow.batches)
+    assert fast.rejects == slow.rejects
+    assert (fast.headers, fast.blanks, fast.layout) == (slow.headers, slow.blanks, slow.layout)
+
+
+def test_the_library_is_there_where_the_build_can_make_it() -> None:
+    assert native.is_available() == (own_platform() != "any")
+
+
+@pytest.mark.integration
+def test_nothing_outside_the_text_is_read_and_nothing_undefined_is_done(tmp_path: Path) -> None:
+    library = tmp_path / "checked.so"
+    traps = ("-fsanitize=undefined", "-fsanitize-trap=undefined")
+    compiler = (sys.executable, "-m", "ziglang", "cc", "-std=c11", "-O1", "-fPIC", "-shared")
+    subprocess.run([*compiler, *traps, "-o", library, SOURCE], check=True)
+
+    done = subprocess.run([sys.executable, __file__, library], capture_output=True, text=True)
+
+    assert done.returncode == 0, (done.returncode, done.stderr)
+    assert int(done.stdout) > 10_000
+
+
+@pytest.mark.integration
+def test_without_the_library_all_is_parsed_the_same(tmp_path: Path) -> None:
+    bare = shutil.ignore_patterns("vpcflow.*", "__pycache__")
+    shutil.copytree(ROOT / "src" / "vpcflow", tmp_path / "vpcflow", ignore=bare)
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONSAFEPATH": "1"}
+    files = [f"tests/test_{name}.py" for name in "parse parse_properties corpus pipeline".split()]
+    which = "from vpcflow import native; assert not native.is_available(), native.LIBRARY"
+
+    subprocess.run([sys.executable, "-c", which], env=environment, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 0, done.stdout[-4000:]
+
+
+def read_at_the_edge(library: str) -> int:
+    """Read random text that ends where memory ends, at every offset; give the number of rows read."""
+    reader = native.load(Path(library))
+    libc = ctypes.CDLL(None, use_errno=True)
+    page = mmap.PAGESIZE
+    memory = mmap.mmap(-1, 3 * page)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    assert libc.mprotect(ctypes.c_void_p(start + 2 * page), page, 0) == 0
+    random_ = random.Random(7)
+    line = FLOW % (77, 51_000)
+    read = 0
+    for _ in range(3_000):
+        text = bytearray(
+            b"\n".join([line] * random_.randint(1, 40)) + b"\n" * random_.randint(0, 1)
+        )
+        text = text[random_.randint(0, 30) * random_.randint(0, 1) :]
+        for _ in range(random_.choice((0, 0, 0, 1, 5))):
+            text[random_.randrange(len(text))] = random_.choice(b"\0\n\r -09:.aZ\x7f\x80\xff")
+        at = start + 2 * page - len(text)
+        ctypes.memmove(at, bytes(text), len(text))
+        lines = text.count(b"\n") + (not text.endswith(b"\n"))
+        found = native.read_at(reader, at, len(text), lines, DEFAULT.kinds)
+        read += len(found.arrays[0]) if found else 0
+    return read
+
+
+if __name__ == "__main__":
+    print(read_at_the_edge(sys.argv[1]))
