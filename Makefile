@@ -51,7 +51,7 @@ bench: $(stamp) ## measure; see bench/RESULTS.md
 lock: $(stamp) ## write requirements/*.txt anew
 	@tools/lock.sh
 
-$(stamp): requirements/dev.txt pyproject.toml tools/setup.sh hatch_build.py src/vpcflow/native/read_columns.c
+$(stamp): requirements/dev.txt pyproject.toml tools/setup.sh hatch_build.py $(wildcard src/vpcflow/native/*.[ch])
 	@tools/setup.sh
 
 clean: ## remove what was made, the demo's files too

@@ -1,8 +1,8 @@
 """
-Compile the native reader into the package, for this platform or another, and name the wheel after it.
+Compile the native part into the package, for this platform or another, and name the wheel after it.
 
 The compiler is PyPI's ``ziglang``: the same on every machine, and it compiles for any platform. Where there is none, or
-``VPCFLOW_PLATFORM=any``, the package is pure Python and reads the plain way.
+``VPCFLOW_PLATFORM=any``, the package is pure Python and does all the plain way.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SOURCE = Path("src/vpcflow/native/read_columns.c")
+SOURCES = Path("src/vpcflow/native")
 LIBRARY = Path("vpcflow/native/vpcflow.so")
 
 # What `VPCFLOW_PLATFORM` may be, as wheels spell it, and what the compiler calls it.
@@ -31,7 +31,7 @@ TARGETS = {
 PURE = "any"
 
 
-class NativeReader(BuildHookInterface):
+class NativePart(BuildHookInterface):
     """Run by hatchling before it packs a wheel."""
 
     PLUGIN_NAME = "custom"
@@ -47,13 +47,11 @@ class NativeReader(BuildHookInterface):
         editable = version == "editable"
         library = root / ("src" if editable else f"build/{wanted}") / LIBRARY
         if wanted == PURE or importlib.util.find_spec("ziglang") is None:
-            self.app.display_warning(
-                "vpcflow: no native reader is compiled: lines are read the plain way"
-            )
+            self.app.display_warning("vpcflow: nothing is compiled: all is done the plain way")
             if editable:
                 library.unlink(missing_ok=True)
             return
-        compile_library(root / SOURCE, library, TARGETS[wanted])
+        compile_library(root / SOURCES, library, TARGETS[wanted])
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{wanted}"
         if not editable:
@@ -73,12 +71,12 @@ def own_platform() -> str:
     return name if name in TARGETS else PURE
 
 
-def compile_library(source: Path, library: Path, target: str) -> None:
+def compile_library(sources: Path, library: Path, target: str) -> None:
     """Make the library; a message of the compiler ends the build."""
     library.parent.mkdir(parents=True, exist_ok=True)
     flags = "-std=c11 -O3 -s -fPIC -shared -fvisibility=hidden -Wall -Wextra -Werror".split()
     compiler = (sys.executable, "-m", "ziglang", "cc", "-target", target)
     made = library.with_suffix(f".{os.getpid()}")
-    subprocess.run([*compiler, *flags, "-o", made, source], check=True)
+    subprocess.run([*compiler, *flags, "-o", made, *sorted(sources.glob("*.c"))], check=True)
     # A process that has the old one open goes on with it.
     made.replace(library)

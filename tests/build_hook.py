@@ -12,5 +12,5 @@ assert _spec is not None and _spec.loader is not None
 _module = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_module)
 
-SOURCE: Path = ROOT / _module.SOURCE
+SOURCES: Path = ROOT / _module.SOURCES
 own_platform = _module.own_platform

@@ -32,8 +32,9 @@ LAYERS: tuple[dict[str, str], ...] = (
         "networks": "networks",
         "aws_ranges": "aws_ranges",
     },
-    {"words": "layout lines plain rejects prefixes special_ranges", "native": "native"},
+    {"words": "layout lines plain rejects prefixes special_ranges"},
     {"facts": "fields codes errors addresses"},
+    {"native": "native"},
 )
 ROOM = {module: room for row in LAYERS for room, names in row.items() for module in names.split()}
 LEVEL = {room: level for level, row in enumerate(reversed(LAYERS)) for room in row}

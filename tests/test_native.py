@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import ipaddress
 import mmap
 import os
 import random
@@ -16,13 +17,16 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pytest
-from build_hook import ROOT, SOURCE, own_platform
+from build_hook import ROOT, SOURCES, own_platform
 
 from vpcflow import columns, linewise, native
+from vpcflow.addresses import read_quads
 from vpcflow.careful import check_line
 from vpcflow.fields import FIELDS, Kind
 from vpcflow.layout import DEFAULT, Layout
 from vpcflow.lines import Lines
+from vpcflow.native.library import Compiled, load
+from vpcflow.native.lines import MISFITS_ONE_IN, read_at
 from vpcflow.parse import parse
 
 MOST: dict[Kind, int] = {"int32": 2**31 - 1, "int64": 2**63 - 1, "time": 2**63 - 1}
@@ -111,7 +115,7 @@ def test_what_fits_is_read_and_what_does_not_is_told(drawn: Drawn) -> None:
     read = native.read_columns(text, len(lines), wanted)
 
     misfits = [place for place, line in enumerate(lines) if not is_fitting(line, wanted)]
-    if len(misfits) > len(lines) // native.MISFITS_ONE_IN + 1:
+    if len(misfits) > len(lines) // MISFITS_ONE_IN + 1:
         assert read is None
         return
     assert read is not None
@@ -213,6 +217,57 @@ def test_a_few_odd_lines_are_parsed_as_if_all_were_looked_at_line_by_line(
     assert (fast.headers, fast.blanks, fast.layout) == (slow.headers, slow.blanks, slow.layout)
 
 
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("room", [1, 300, 1 << 20])
+def test_pieces_are_joined_as_take_would(seed: int, room: int) -> None:
+    draw = random.Random(seed)
+    texts, parts, rows = [], [], draw.choice((1, 2, 50))
+    for _ in range(draw.randint(1, 6)):
+        own = ["x" * draw.choice((0, 1, 7, 31, 32, 33, 70)) + str(i) for i in range(5)]
+        own[draw.randrange(5)] = ""
+        parts.append((np.array(draw.choices(range(5), k=rows), np.int32), len(texts)))
+        texts += own
+
+    joined = native.join_pieces(pa.array(texts), parts, rows, room=room)
+
+    assert joined is not None
+    buffers = [text[:size].tobytes() for text, size in joined]
+    wanted = [[texts[first + codes[row]] for codes, first in parts] for row in range(rows)]
+    assert b"".join(buffers).decode() == "".join("".join(row) for row in wanted)
+    assert room > 1 or rows < 50 or len(buffers) > 1
+
+
+def test_ipv4_is_read_as_in_numpy_and_as_the_standard_library_does() -> None:
+    draw = random.Random(7)
+    texts = [random_quad(draw) for _ in range(20_000)]
+    array = pa.array(texts)
+    offsets, data = np.frombuffer(array.buffers()[1], np.int32), array.buffers()[2]
+
+    compiled = native.read_ipv4(offsets, data)
+    plain = read_quads(offsets, data)
+
+    assert compiled is not None
+    for one, other in zip(compiled, plain):
+        assert one.tolist() == other.tolist()
+    numbers = [standard_number(text) for text in texts]
+    assert [n if good else None for n, good in zip(*(x.tolist() for x in compiled))] == numbers
+    assert sum(number is not None for number in numbers) > 5_000
+
+
+def random_quad(draw: random.Random) -> str:
+    quad = list(".".join(str(draw.randint(0, 299 >> draw.randint(0, 6))) for _ in range(4)))
+    if draw.random() < 0.3:
+        quad[draw.randrange(len(quad))] = draw.choice(" .0123456789:/a-é")
+    return "".join(quad)[draw.choice((0, 0, 0, 1)) : draw.choice((15, 15, 15, 9))]
+
+
+def standard_number(text: str) -> int | None:
+    try:
+        return int(ipaddress.IPv4Address(text))
+    except ValueError:
+        return None
+
+
 def test_the_library_is_there_where_the_build_can_make_it() -> None:
     assert native.is_available() == (own_platform() != "any")
 
@@ -222,7 +277,7 @@ def test_nothing_outside_the_text_is_read_and_nothing_undefined_is_done(tmp_path
     library = tmp_path / "checked.so"
     traps = ("-fsanitize=undefined", "-fsanitize-trap=undefined")
     compiler = (sys.executable, "-m", "ziglang", "cc", "-std=c11", "-O1", "-fPIC", "-shared")
-    subprocess.run([*compiler, *traps, "-o", library, SOURCE], check=True)
+    subprocess.run([*compiler, *traps, "-o", library, *SOURCES.glob("*.c")], check=True)
 
     done = subprocess.run([sys.executable, __file__, library], capture_output=True, text=True)
 
@@ -231,12 +286,13 @@ def test_nothing_outside_the_text_is_read_and_nothing_undefined_is_done(tmp_path
 
 
 @pytest.mark.integration
-def test_without_the_library_all_is_parsed_the_same(tmp_path: Path) -> None:
+def test_without_the_library_all_is_parsed_and_written_the_same(tmp_path: Path) -> None:
     bare = shutil.ignore_patterns("vpcflow.*", "__pycache__")
     shutil.copytree(ROOT / "src" / "vpcflow", tmp_path / "vpcflow", ignore=bare)
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONSAFEPATH": "1"}
-    files = [f"tests/test_{name}.py" for name in "parse parse_properties corpus pipeline".split()]
-    which = "from vpcflow import native; assert not native.is_available(), native.LIBRARY"
+    names = "parse parse_properties corpus addresses pipeline".split()
+    files = [*(f"tests/test_{name}.py" for name in names), "tests/schemas"]
+    which = "from vpcflow import native; assert not native.is_available(), native.__file__"
 
     subprocess.run([sys.executable, "-c", which], env=environment, check=True)
     done = subprocess.run(
@@ -252,7 +308,7 @@ def test_without_the_library_all_is_parsed_the_same(tmp_path: Path) -> None:
 
 def read_at_the_edge(library: str) -> int:
     """Read random text that ends where memory ends, at every offset; give the number of rows read."""
-    reader = native.load(Path(library))
+    functions = load(Path(library))
     libc = ctypes.CDLL(None, use_errno=True)
     page = mmap.PAGESIZE
     memory = mmap.mmap(-1, 3 * page)
@@ -271,9 +327,18 @@ def read_at_the_edge(library: str) -> int:
         at = start + 2 * page - len(text)
         ctypes.memmove(at, bytes(text), len(text))
         lines = text.count(b"\n") + (not text.endswith(b"\n"))
-        found = native.read_at(reader, at, len(text), lines, DEFAULT.kinds)
+        found = read_at(functions, at, len(text), lines, DEFAULT.kinds)
         read += len(found.arrays[0]) if found else 0
+        read_quads_at(functions, at, len(text))
     return read
+
+
+def read_quads_at(functions: Compiled, at: int, size: int) -> None:
+    cuts = np.arange(0, size + 1, 9, dtype=np.int32)
+    cuts[-1] = size
+    numbers, good = np.empty(len(cuts), np.uint64), np.empty(len(cuts), np.bool_)
+    places = (numbers.ctypes.data, good.ctypes.data)
+    functions.read_ipv4(at, cuts.ctypes.data, len(cuts) - 1, *places)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Addresses as numbers: many at once, IPv4 in numpy, IPv6 by the system's own function."""
+"""Addresses as numbers, many at once: IPv4 by compiled code or in numpy, IPv6 by the system's own function."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from vpcflow import native
 
 _MIN_IPV4_CHARS, _MAX_IPV4_CHARS = 7, 15
 _IPV6_CHARACTERS = frozenset("0123456789abcdefABCDEF:.")
@@ -110,26 +112,34 @@ def _may_be_ipv6(texts: pa.Array, is_ipv4: npt.NDArray[np.bool_]) -> npt.NDArray
 
 
 def _parse_ipv4(texts: pa.Array) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_]]:
-    """Read all texts as dotted quads, one character position at a time; false where a text is none."""
+    """Read all texts as dotted quads; false, and 0, where a text is none."""
     count = len(texts)
-    values, good = np.zeros(count, np.uint64), np.zeros(count, np.bool_)
     texts = texts.cast(pa.string())
-    if count == 0:
-        return values, good
-    _, offsets_buffer, data_buffer = texts.buffers()
+    _, offsets_buffer, data = texts.buffers()
+    if count == 0 or data is None:
+        return np.zeros(count, np.uint64), np.zeros(count, np.bool_)
     offsets = np.frombuffer(offsets_buffer, np.int32)[texts.offset : texts.offset + count + 1]
-    lengths = np.diff(offsets)
-    fits = (lengths >= _MIN_IPV4_CHARS) & (lengths <= _MAX_IPV4_CHARS)
+    values, good = native.read_ipv4(offsets, data) or read_quads(offsets, data)
     if texts.null_count:
-        fits &= ~texts.is_null().to_numpy(zero_copy_only=False)
-    rows = np.flatnonzero(fits)
-    if not len(rows):
-        return values, good
-    # Zeros behind the last text, so that every text has as many characters as the longest.
-    data = np.concatenate([np.frombuffer(data_buffer, np.uint8), np.zeros(16, np.uint8)])
-    numbers, bad = _read_quads(data, offsets[rows].astype(np.intp), lengths[rows].astype(np.uint8))
-    good[rows] = ~bad
-    values[rows] = np.where(bad, 0, numbers)
+        good &= texts.is_valid().to_numpy(zero_copy_only=False)
+        values *= good
+    return values, good
+
+
+def read_quads(
+    offsets: npt.NDArray[np.int32], data: pa.Buffer
+) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_]]:
+    """Do what ``native.read_ipv4`` does, one character position at a time."""
+    values, good = np.zeros(len(offsets) - 1, np.uint64), np.zeros(len(offsets) - 1, np.bool_)
+    lengths = np.diff(offsets)
+    rows = np.flatnonzero((lengths >= _MIN_IPV4_CHARS) & (lengths <= _MAX_IPV4_CHARS))
+    if len(rows):
+        # Zeros behind the last text, so that every text has as many characters as the longest.
+        padded = np.concatenate([np.frombuffer(data, np.uint8), np.zeros(16, np.uint8)])
+        starts, lengths = offsets[rows].astype(np.intp), lengths[rows].astype(np.uint8)
+        numbers, bad = _read_quads(padded, starts, lengths)
+        good[rows] = ~bad
+        values[rows] = np.where(bad, 0, numbers)
     return values, good
 
 

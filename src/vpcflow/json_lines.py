@@ -1,12 +1,14 @@
 """
-JSON lines out of parts, each byte copied once.
+JSON lines out of parts, each byte copied once: by compiled code, or by Arrow.
 
-The piece numbers of all parts of a row are laid side by side in a table; one ``take`` of them, over the pieces of all
-parts, leaves whole documents one after the other in a buffer. Joining the columns as text would copy everything twice.
+For Arrow the piece numbers of all parts of a row are laid side by side in a table; one ``take`` of them, over the
+pieces of all parts, leaves whole documents one after the other in a buffer. Joining the columns as text would copy
+everything twice.
 """
 
 from __future__ import annotations
 
+from itertools import starmap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,15 +16,19 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vpcflow import native
 from vpcflow.fragments import Part
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from vpcflow.fragments import Codes
+
     Encode = Callable[[pa.RecordBatch], Iterator[pa.Buffer]]
     """From flows to JSON lines, in order; each buffer holds whole lines."""
 
-_ROWS = 8192  # of one buffer: some 3 MB of documents stay in the processor's cache, and their memory is used again
+_ROOM = 1 << 20  # bytes of a buffer of compiled code
+_ROWS = 8192  # of a buffer of Arrow's: some 3 MB of documents stay in the cache, and their memory is used again
 _FEW = 1024  # making so many pieces anew costs less than a copy in each row
 _END = "}\n"
 _START = _END + "{"  # the end of the document before; the very first is cut off
@@ -38,16 +44,30 @@ def lines(parts: Sequence[Part], rows: int) -> Iterator[pa.Buffer]:
         return
     ready = _opened(_folded(parts), rows)
     pieces, firsts = _one_dictionary(ready)
-    numbers = np.empty(min(rows, _ROWS) * len(ready) + 1, np.int32)
+    placed = [(np.ascontiguousarray(part.codes), first) for part, first in zip(ready, firsts)]
+    joined = native.join_pieces(pieces, placed, rows, room=_ROOM)
+    yield from _taken(pieces, placed, rows) if joined is None else starmap(_closed, joined)
+
+
+def _taken(
+    pieces: pa.StringArray, parts: Sequence[tuple[Codes, int]], rows: int
+) -> Iterator[pa.Buffer]:
+    numbers = np.empty(min(rows, _ROWS) * len(parts) + 1, np.int32)
     for start in range(0, rows, _ROWS):
         stop = min(start + _ROWS, rows)
-        last = (stop - start) * len(ready)
-        table = numbers[:last].reshape(stop - start, len(ready))
-        for place, (part, first) in enumerate(zip(ready, firsts, strict=True)):
-            np.add(part.codes[start:stop], np.int32(first), out=table[:, place])
+        last = (stop - start) * len(parts)
+        table = numbers[:last].reshape(stop - start, len(parts))
+        for place, (codes, first) in enumerate(parts):
+            np.add(codes[start:stop], np.int32(first), out=table[:, place])
         numbers[last] = len(pieces) - 1
         taken = pc.take(pieces, pa.array(numbers[: last + 1]), boundscheck=False)
         yield _text_of(taken)
+
+
+def _closed(text: npt.NDArray[np.uint8], size: int) -> pa.Buffer:
+    """Move the end of a document, with which the text begins, behind the last one."""
+    text[size : size + len(_END)] = text[: len(_END)]
+    return pa.py_buffer(text[len(_END) : size + len(_END)])
 
 
 def _folded(parts: Sequence[Part]) -> list[Part]:

@@ -9,21 +9,13 @@
  * Nothing outside the buffers is read or written, whatever the bytes; nothing is kept between calls.
  */
 
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "words are read as little-endian"
-#endif
-
-#define EXPORT __attribute__((visibility("default")))
+#include "native.h"
 
 enum kind { INT32, INT64, TEXT };
 
 enum { OUT_OF_MEMORY = -1, TOO_MANY_LINES = -2, TOO_MANY_MISFITS = -3 };
 
-/* As vpcflow/native/__init__.py lays it out. Room is for as many rows as there are lines, one offset more. */
+/* As vpcflow/native/columns.py lays it out. Room is for as many rows as there are lines, one offset more. */
 struct column {
     void *values;     /* int32_t or int64_t a row; of TEXT the int32_t number of its value; 0 where null */
     uint8_t *nulls;   /* a bit a row, lowest first, set where null; comes in as zeros */

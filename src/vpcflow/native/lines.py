@@ -1,0 +1,136 @@
+"""Plain lines to columns: ``read_columns.c``."""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import secrets
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from vpcflow.native.library import Compiled, compiled
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MISFITS_ONE_IN = 8
+"""Where more than one line in this many does not fit, the layout is probably another one: reading ends."""
+
+_INT32, _INT64, _TEXT = range(3)
+_KINDS = {"int32": _INT32, "int64": _INT64, "time": _INT64}
+_MAX_BYTES = (1 << 31) - 1
+_NO_TEXTS = (np.empty(0, np.int32), np.empty(0, np.uint8))
+_SEED = secrets.randbits(64)
+
+
+class _Column(ctypes.Structure):
+    """``struct column`` of read_columns.c."""
+
+    _fields_ = (
+        ("values", ctypes.c_void_p),
+        ("nulls", ctypes.c_void_p),
+        ("offsets", ctypes.c_void_p),
+        ("data", ctypes.c_void_p),
+        ("null_count", ctypes.c_int64),
+        ("distinct", ctypes.c_int32),
+        ("kind", ctypes.c_int32),
+    )
+
+
+class _Room(NamedTuple):
+    """The memory a column is read into; of numbers ``offsets`` and ``data`` are empty."""
+
+    kind: int
+    values: npt.NDArray[np.int32] | npt.NDArray[np.int64]
+    nulls: npt.NDArray[np.uint8]
+    offsets: npt.NDArray[np.int32]
+    data: npt.NDArray[np.uint8]
+
+
+class Read(NamedTuple):
+    """
+    What fits of some lines, in their order.
+
+    ``arrays`` are int32, int64 or ``dictionary<int32, string>`` of distinct values in order of appearance; ``-`` is
+    null. ``misfits`` are the places of the lines left out, ascending: whether they are records is not known.
+    """
+
+    arrays: list[pa.Array]
+    misfits: npt.NDArray[np.int32]
+
+
+def read_columns(plain: bytes, lines: int, kinds: Sequence[str]) -> Read | None:
+    """
+    Read plain text of that many lines as columns of these kinds, of which int32, int64 and time are numbers.
+
+    None where there is no compiled reader, the text has not that many lines, or most do not fit.
+    """
+    functions = compiled()
+    if functions is None or len(plain) > _MAX_BYTES:
+        return None
+    at = np.frombuffer(plain, np.uint8).ctypes.data
+    return read_at(functions, at, len(plain), lines, kinds)
+
+
+def read_at(
+    functions: Compiled, at: int, size: int, lines: int, kinds: Sequence[str]
+) -> Read | None:
+    """Do the work of ``read_columns`` on text anywhere in memory: ``at`` is its address."""
+    rooms = _rooms([_KINDS.get(kind, _TEXT) for kind in kinds], lines, size)
+    columns = (_Column * len(rooms))(*map(_column, rooms))
+    misfits, count = np.empty(lines // MISFITS_ONE_IN + 1, np.int32), ctypes.c_int64()
+    rows = functions.read_columns(
+        at,
+        size,
+        lines,
+        columns,
+        len(rooms),
+        misfits.ctypes.data,
+        ctypes.byref(count),
+        len(misfits),
+        _SEED,
+    )
+    if rows < 0 or rows + count.value != lines:
+        return None
+    arrays = [_array(room, column, rows) for room, column in zip(rooms, columns)]
+    return Read(arrays, np.sort(misfits[: count.value]))
+
+
+def _rooms(kinds: Sequence[int], lines: int, size: int) -> list[_Room]:
+    # Memory from the system itself is taken page by page, as it is written to, and goes back as soon as it is let go:
+    # so there may be room for distinct values of any number and length.
+    texts = kinds.count(_TEXT)
+    memory = mmap.mmap(-1, texts * (4 * (lines + 1) + size) + 1)
+    offsets = np.frombuffer(memory, np.int32, texts * (lines + 1)).reshape(texts, lines + 1)
+    data = np.frombuffer(memory, np.uint8, texts * size, offsets.nbytes).reshape(texts, size)
+    of_texts = iter(zip(offsets, data))
+    return [
+        _Room(
+            kind,
+            np.empty(lines, np.int64) if kind == _INT64 else np.empty(lines, np.int32),
+            np.zeros(lines // 8 + 1, np.uint8),
+            *(next(of_texts) if kind == _TEXT else _NO_TEXTS),
+        )
+        for kind in kinds
+    ]
+
+
+def _column(room: _Room) -> _Column:
+    places = (room.values, room.nulls, room.offsets, room.data)
+    return _Column(*(place.ctypes.data for place in places), 0, 0, room.kind)
+
+
+def _array(room: _Room, column: _Column, rows: int) -> pa.Array:
+    valid = pa.py_buffer(~room.nulls) if column.null_count else None
+    values = [valid, pa.py_buffer(room.values[:rows])]
+    type_ = pa.int64() if room.kind == _INT64 else pa.int32()
+    numbers = pa.Array.from_buffers(type_, rows, values, column.null_count)
+    if room.kind != _TEXT:
+        return numbers
+    offsets = room.offsets[: column.distinct + 1].copy()
+    data = room.data[: offsets[-1]].copy()
+    texts = pa.StringArray.from_buffers(column.distinct, pa.py_buffer(offsets), pa.py_buffer(data))
+    return pa.DictionaryArray.from_arrays(numbers, texts, safe=False)
