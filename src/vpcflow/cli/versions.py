@@ -24,9 +24,8 @@ def print_versions(wanted: bool) -> None:
     typer.echo(f"vpcflow {vpcflow.__version__}")
     engine = ", ".join(f"{name} {version(name)}" for name in _ENGINE)
     typer.echo(f"engine  Python {platform.python_version()}, {engine}")
-    typer.echo(
-        f"reader  {'compiled' if native.is_available() else 'plain: this platform has no compiled one'}"
-    )
+    compiled = "yes" if native.is_available() else "no: all is done the plain way"
+    typer.echo(f"compiled part  {compiled}")
     for name, date in {**_DATA, "geolocation": _geolocation()}.items():
         typer.echo(f"data    {name}: {date}")
     raise typer.Exit
