@@ -77,7 +77,20 @@ def test_a_directory_is_read_recursively_and_in_order_without_hidden_names(tree:
 
 
 def test_a_hidden_file_is_read_where_it_is_named(tree: Path) -> None:
-    assert names(tree, ".hidden", "_tmp/x.log", "_tmp") == [".hidden", "_tmp/x.log", "_tmp/x.log"]
+    assert names(tree, ".hidden", "_tmp") == [".hidden", "_tmp/x.log"]
+
+
+def test_a_file_that_several_paths_lead_to_is_read_once_and_that_is_said(tree: Path) -> None:
+    (tree / "b" / "link.log").symlink_to(tree / "a.log")
+    said: list[str] = []
+
+    found = find_inputs(
+        [str(tree / path) for path in ("b/2.log", "a.log", "b", "b/../a.log")], warn=said.append
+    )
+
+    names = [os.path.relpath(source.name, tree) for source in found]
+    assert names == ["b/2.log", "a.log", "b/1.log.gz"]
+    assert said == ["3 of the inputs are named more than once; each is read once"]
 
 
 @pytest.mark.parametrize(

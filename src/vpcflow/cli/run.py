@@ -67,7 +67,7 @@ def exit_with(books: Books) -> None:
 
 
 def _deliver(work: Work, words: Words, books: Books, *, quiet: bool) -> None:
-    inputs = find_inputs(work.inputs)
+    inputs = find_inputs(work.inputs, warn=words.say)
     _refuse_overwriting(inputs, [work.to, work.rejects])
     with (
         _reject_writer(work.rejects) as on_rejects,

@@ -34,26 +34,33 @@ _BATCH_ROWS = 64 * 1024
 _MESSAGE_COLUMNS = ("message", "@message")
 
 
-def find_inputs(paths: Sequence[str]) -> list[Input]:
+def find_inputs(
+    paths: Sequence[str], *, warn: Callable[[str], None] = lambda _: None
+) -> list[Input]:
     """
     Expand paths to inputs, sorted within each path: files, directories (recursively), globs, ``-`` for standard input.
 
     No path means standard input. In directories, names that begin with ``.`` or ``_`` are passed over, as query engines
-    do. Raises ``SourceError`` naming all paths that do not exist or match nothing.
+    do. A file that several paths or links lead to is an input once, which is said to ``warn``: its records are no more
+    for it. Raises ``SourceError`` naming all paths that do not exist or match nothing.
     """
-    found, missing = [], []
+    found: dict[str, Input] = {}
+    missing, again = [], 0
     for path in paths or [STDIN]:
         try:
             inputs = _inputs_of(path)
         except (OSError, ValueError) as fault:
             raise SourceError(f"cannot look for {path!r} ({fault})") from fault
-        if inputs is None:
+        if not inputs and not Path(path).is_dir():
             missing.append(repr(path))
-        else:
-            found.extend(inputs)
+        for place, one in inputs:
+            again += place in found
+            found.setdefault(place, one)
     if missing:
         raise SourceError(f"no such file, directory or match: {', '.join(missing)}")
-    return found
+    if again:
+        warn(f"{again:,} of the inputs are named more than once; each is read once")
+    return list(found.values())
 
 
 def read_input(
@@ -83,16 +90,17 @@ def read_input(
         yield Fault(source.name, f"cannot be read ({fault.strerror or fault})", 0)
 
 
-def _inputs_of(path: str) -> list[Input] | None:
+def _inputs_of(path: str) -> list[tuple[str, Input]]:
+    """Give the inputs of a path, each with the place it really is at; none where nothing is."""
     if path == STDIN:
-        return [Input(STDIN, None, lambda: io.BufferedReader(_Unclosed(sys.stdin.buffer)))]
+        stream = Input(STDIN, None, lambda: io.BufferedReader(_Unclosed(sys.stdin.buffer)))
+        return [(STDIN, stream)]
     here = Path(path)
     if here.is_dir():
-        return [_file(file) for file in _files_below(here)]
+        return [(os.path.realpath(file), _file(file)) for file in _files_below(here)]
     if here.exists():
-        return [_file(here)]
-    matches = sorted(glob.glob(path, recursive=True))
-    return [one for match in matches for one in _inputs_of(match) or []] or None
+        return [(os.path.realpath(here), _file(here))]
+    return [one for match in sorted(glob.glob(path, recursive=True)) for one in _inputs_of(match)]
 
 
 def _files_below(directory: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
