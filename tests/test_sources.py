@@ -143,12 +143,17 @@ def test_an_empty_directory_has_no_inputs(tmp_path: Path) -> None:
     assert find_inputs([str(tmp_path)]) == []
 
 
-def test_a_link_to_a_directory_it_is_in_is_not_followed_round(tree: Path) -> None:
+def test_links_to_directories_are_followed_though_not_round(tree: Path) -> None:
     (tree / "b" / "up").symlink_to(tree, target_is_directory=True)
     (tree / "c" / "b").symlink_to(tree / "b", target_is_directory=True)
 
     assert names(tree, "").count("a.log") == 1
-    assert "c/b/2.log" in names(tree, "")
+    assert names(tree, "c/b") == [
+        "c/b/1.log.gz",
+        "c/b/2.log",
+        "c/b/up/a.log",
+        "c/b/up/c/d/e.parquet",
+    ]
 
 
 def test_an_input_says_its_size_where_it_has_one(tree: Path) -> None:

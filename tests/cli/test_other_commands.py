@@ -51,6 +51,24 @@ def test_explain_says_why_it_cannot(vpcflow: Vpcflow, arguments: list[str], word
     assert words in done.err
 
 
+def test_explain_a_record_of_a_transit_gateway(vpcflow: Vpcflow) -> None:
+    line = (
+        "6 TransitGateway 123456789012 tgw-0a1b tgw-attach-0a1b 123456789012 210987654321 vpc-0a1b vpc-0c2d"
+        " subnet-0a1b subnet-0c2d eni-0a1b eni-0c2d use1-az1 use1-az2 tgw-attach-0c2d 10.0.1.20 10.1.1.20"
+        " 40001 443 6 10 4840 1700000000 1700000058 OK IPv4 1200 0 3 0"
+    )
+
+    done = vpcflow("explain", "--quiet", line)
+
+    said = done.out.decode()
+    assert "(10 packets, 4,840 bytes) from 10.0.1.20 port 40001 to 10.1.1.20 port 443" in said
+    assert (
+        "It was seen at transit gateway tgw-0a1b, attachment tgw-attach-0a1b (the other side's is"
+        " tgw-attach-0c2d), from vpc-0a1b of account 123456789012 to vpc-0c2d of account 210987654321."
+    ) in said
+    assert "Packets were lost: 1,200 for want of a route, 3 for being larger than the MTU." in said
+
+
 def test_explain_a_record_without_traffic(vpcflow: Vpcflow) -> None:
     line = "2 123456789012 eni-0a1b2c3d4e5f60718 - - - - - - - 1700000000 1700000060 - SKIPDATA"
 

@@ -45,6 +45,12 @@ _VERBS: dict[tuple[Any, Any], str] = {
     ("ACCEPT", "ingress"): "let in", ("ACCEPT", "egress"): "let out", ("ACCEPT", None): "let through",
     ("REJECT", "ingress"): "turned away", ("REJECT", "egress"): "kept from leaving", ("REJECT", None): "rejected",
 }  # fmt: skip
+_LOST = {
+    "packets_lost_no_route": "for want of a route",
+    "packets_lost_blackhole": "to a black hole route",
+    "packets_lost_mtu_exceeded": "for being larger than the MTU",
+    "packets_lost_ttl_expired": "to an expired time to live",
+}
 _QUIET_WORDS = {
     "NODATA": "saw no traffic",
     "SKIPDATA": "had records skipped by AWS (capacity or an internal error); what passed is not known",
@@ -90,7 +96,17 @@ def explain(row: dict[str, Any]) -> list[str]:
         f"{_when(row)}, {_traffic(row)} from {_end(row, 'src')} to {_end(row, 'dst')} was {verb}{who}."
     ]
     sentences += [
-        text for text in (_groups(row), _peer(row), _path(row), _why(row), _basis(row)) if text
+        text
+        for text in (
+            _gateway(row),
+            _lost(row),
+            _groups(row),
+            _peer(row),
+            _path(row),
+            _why(row),
+            _basis(row),
+        )
+        if text
     ]
     return sentences
 
@@ -187,6 +203,31 @@ def _own_end(row: dict[str, Any]) -> str:
 def _instance(row: dict[str, Any], side: str) -> str | None:
     ident, name = row.get(f"{side}_instance_id"), row.get(f"{side}_instance_name")
     return f"instance {name or ''} {ident}".replace("  ", " ") if ident else None
+
+
+def _gateway(row: dict[str, Any]) -> str | None:
+    """Say through which attachments of a transit gateway it went, from which VPC to which."""
+    if not row.get("tgw_id"):
+        return None
+    source, destination = (_attached_vpc(row, side) for side in ("src", "dst"))
+    attachment, pair = row.get("tgw_attachment_id"), row.get("tgw_pair_attachment_id")
+    said = f"It was seen at transit gateway {row['tgw_id']}"
+    said += f", attachment {attachment}" if attachment else ""
+    said += f" (the other side's is {pair})" if pair else ""
+    is_known = row.get("tgw_src_vpc_id") or row.get("tgw_dst_vpc_id")
+    return f"{said}, from {source} to {destination}." if is_known else f"{said}."
+
+
+def _attached_vpc(row: dict[str, Any], side: str) -> str:
+    vpc, account = row.get(f"tgw_{side}_vpc_id"), row.get(f"tgw_{side}_vpc_account_id")
+    if vpc is None:
+        return "outside any VPC"
+    return f"{vpc} of account {account}" if account else str(vpc)
+
+
+def _lost(row: dict[str, Any]) -> str | None:
+    lost = [f"{row[column]:,} {why}" for column, why in _LOST.items() if row.get(column)]
+    return f"Packets were lost: {', '.join(lost)}." if lost else None
 
 
 def _groups(row: dict[str, Any]) -> str | None:
