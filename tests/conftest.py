@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 hypothesis.settings.register_profile("default", derandomize=True, database=None, deadline=None)
 hypothesis.settings.register_profile("ci", parent=hypothesis.settings.get_profile("default"))
 hypothesis.settings.register_profile(
-    "soak", parent=hypothesis.settings.get_profile("default"), max_examples=5_000
+    "soak", parent=hypothesis.settings.get_profile("default"), max_examples=1_000
 )
 
 
