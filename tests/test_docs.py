@@ -58,9 +58,9 @@ def options_of(command: Any) -> set[str]:
 
 @pytest.fixture(scope="module")
 def commands() -> dict[str, Any]:
-    from vpcflow.cli import app
+    from vpcflow.cli import command_line
 
-    return commands_of(app)
+    return commands_of(command_line())
 
 
 @pytest.mark.parametrize("page", PAGES)

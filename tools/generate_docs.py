@@ -141,7 +141,7 @@ def _numbered(names: Any) -> Iterator[tuple[str, str]]:
 
 
 def cli_page() -> str:
-    command = typer.main.get_command(cli.app)
+    command = typer.main.get_command(cli.command_line())
     return "\n\n".join(("# Command line", *_command(command, "vpcflow", parent=None, depth=1)))
 
 

@@ -9,7 +9,7 @@ import pytest
 import typer
 from commands import Vpcflow
 
-from vpcflow.cli import app
+from vpcflow.cli import command_line
 from vpcflow.fields import ADDED, FIELDS
 
 REJECTED = "2 123456789012 eni-0a1b2c3d4e5f60718 203.0.113.9 10.0.1.24 40000 22 6 1 40 1700000001 1700000059 REJECT OK"
@@ -132,7 +132,7 @@ def test_the_demo_does_not_empty_a_directory_that_is_not_its_own(
 
 
 def commands() -> list[list[str]]:
-    root = typer.main.get_command(app)
+    root = typer.main.get_command(command_line())
     found = []
     for name, command in root.commands.items():  # type: ignore[attr-defined]
         inner = getattr(command, "commands", None)

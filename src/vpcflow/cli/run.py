@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import orjson
 import typer
 
-from vpcflow.cli.words import ProgressBar, Words
+from vpcflow.cli.words import Words
 from vpcflow.errors import SinkError
 from vpcflow.pipeline import Layouts, deliver, read_flows
 from vpcflow.sources.files import STDIN, find_inputs, read_input
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from vpcflow.cli.progress import ProgressBar
     from vpcflow.enrich import Reference
     from vpcflow.rejects import Reject
     from vpcflow.sinks import Sink
@@ -71,13 +73,35 @@ def _deliver(work: Work, words: Words, books: Books, *, quiet: bool) -> None:
     _refuse_overwriting(inputs, [work.to, work.rejects])
     with (
         _reject_writer(work.rejects) as on_rejects,
-        ProgressBar(inputs, quiet=quiet) as bar,
+        _progress(inputs, quiet=quiet) as bar,
         work.open_sink() as sink,
     ):
         for source in inputs:
             books.inputs += 1
             flows = _flows(work, source, books, bar, on_rejects, words)
             deliver(flows, sink, books, reference=work.reference, columns=work.columns)
+
+
+class _NoProgress(contextlib.AbstractContextManager["_NoProgress"]):
+    """Stands in for the bar where nobody would see it."""
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def count_bytes(self, _: int) -> None:
+        pass
+
+    def count_records(self, _: int) -> None:
+        pass
+
+
+def _progress(inputs: Sequence[Input], *, quiet: bool) -> ProgressBar | _NoProgress:
+    if quiet or not sys.stderr.isatty():
+        return _NoProgress()
+    # What draws takes as long to import as a small file to read.
+    from vpcflow.cli.progress import ProgressBar
+
+    return ProgressBar(inputs)
 
 
 def _refuse_overwriting(inputs: Sequence[Input], outputs: Sequence[str | Path | None]) -> None:
@@ -98,7 +122,7 @@ def _flows(
     work: Work,
     source: Input,
     books: Books,
-    bar: ProgressBar,
+    bar: ProgressBar | _NoProgress,
     on_rejects: Callable[[Sequence[Reject]], None],
     words: Words,
 ) -> Iterator[pa.RecordBatch]:

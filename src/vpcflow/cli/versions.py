@@ -17,10 +17,8 @@ _DATA = {
 }
 
 
-def print_versions(wanted: bool) -> None:
+def print_versions() -> None:
     """Print the versions of the engine and the dates of the data, and end."""
-    if not wanted:
-        return
     typer.echo(f"vpcflow {vpcflow.__version__}")
     engine = ", ".join(f"{name} {version(name)}" for name in _ENGINE)
     typer.echo(f"engine  Python {platform.python_version()}, {engine}")
