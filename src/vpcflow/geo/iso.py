@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import orjson
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,13 +22,7 @@ def country_name(country_code: str) -> str | None:
     >>> country_name("BO")
     'Bolivia'
     """
-    # pycountry reads its tables at first use, which takes some 80 ms: databases with names and codes need none of it.
-    import pycountry
-
-    country = pycountry.countries.get(alpha_2=country_code)
-    if country is None:
-        return None
-    return str(getattr(country, "common_name", country.name))
+    return _country_names().get(country_code.upper())
 
 
 @cache
@@ -37,18 +35,33 @@ def region_code(country_code: str, region_name: str) -> str | None:
     >>> region_code("US", "Washington"), region_code("CA", "Quebec")
     ('WA', 'QC')
     """
-    return _regions(country_code).get(_fold(region_name))
+    return _region_codes().get(country_code.upper(), {}).get(_fold(region_name))
 
 
 @cache
-def _regions(country_code: str) -> Mapping[str, str | None]:
-    import pycountry
+def _country_names() -> Mapping[str, str]:
+    return {
+        entry["alpha_2"]: entry.get("common_name", entry["name"]) for entry in _entries("3166-1")
+    }
 
-    codes: dict[str, str | None] = {}
-    for subdivision in pycountry.subdivisions.get(country_code=country_code) or ():  # type: ignore[no-untyped-call]
-        name = _fold(subdivision.name)
-        codes[name] = None if name in codes else subdivision.code.partition("-")[2]
-    return codes
+
+@cache
+def _region_codes() -> Mapping[str, Mapping[str, str | None]]:
+    found: dict[str, dict[str, str | None]] = {}
+    for entry in _entries("3166-2"):
+        country, _, code = entry["code"].partition("-")
+        codes, name = found.setdefault(country, {}), _fold(entry["name"])
+        codes[name] = None if name in codes else code
+    return found
+
+
+def _entries(standard: str) -> list[dict[str, str]]:
+    """Read one of pycountry's tables: to import it and have it make its objects takes ten times as long."""
+    spec = find_spec("pycountry")
+    assert spec is not None and spec.origin is not None
+    file = Path(spec.origin).parent / "databases" / f"iso{standard}.json"
+    entries: list[dict[str, str]] = orjson.loads(file.read_bytes())[standard]
+    return entries
 
 
 def _fold(text: str) -> str:

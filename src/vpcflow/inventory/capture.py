@@ -73,7 +73,7 @@ def snapshot_of(pages: Iterable[Page], *, captured_at: int, origin: str, warn: W
     instances = of_raw.collect("Reservations", ec2.instances, "instance_id")
     regions = _Regions([*interfaces, *subnets], [*instances, *groups])
     groups = _with_associations(groups, of_raw, warn)
-    groups = [replace(g, region=g.region or regions.of_vpcs(g.vpc_ids)) for g in groups]
+    groups = [g if g.region else replace(g, region=regions.of_vpcs(g.vpc_ids)) for g in groups]
     snapshot = Snapshot(
         captured_at=captured_at,
         kinds=frozenset(kind for key in by_key for kind in KINDS[key]),
@@ -204,9 +204,9 @@ def _rules(
     covered = {rule.group_id for rule in rules}
     others: dict[str, SecurityGroupRule] = {}
     by_group: dict[str, Page] = {}
-    for page, one in of_raw.read("SecurityGroups", ec2.permissions):
-        if one.group_id in covered:
-            continue
+    for page, one in of_raw.read(
+        "SecurityGroups", lambda raw: () if raw["GroupId"] in covered else ec2.permissions(raw)
+    ):
         if by_group.setdefault(one.group_id, page) is not page:
             # The later page of a group wins, with all its rules: `collect` has warned where they differ.
             others = {k: r for k, r in others.items() if r.group_id != one.group_id}

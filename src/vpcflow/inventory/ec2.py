@@ -56,9 +56,9 @@ def eni(raw: Raw) -> Eni:
         description=raw.get("Description") or None,
         private_addresses=_private_addresses(raw),
         public_addresses=_public_addresses(raw),
-        ipv6_addresses=_sorted(a["Ipv6Address"] for a in raw.get("Ipv6Addresses") or ()),
-        ipv4_prefixes=_sorted(p["Ipv4Prefix"] for p in raw.get("Ipv4Prefixes") or ()),
-        ipv6_prefixes=_sorted(p["Ipv6Prefix"] for p in raw.get("Ipv6Prefixes") or ()),
+        ipv6_addresses=_all(raw.get("Ipv6Addresses"), "Ipv6Address"),
+        ipv4_prefixes=_all(raw.get("Ipv4Prefixes"), "Ipv4Prefix"),
+        ipv6_prefixes=_all(raw.get("Ipv6Prefixes"), "Ipv6Prefix"),
         groups=_groups(raw),
         attachment_id=attachment.get("AttachmentId") or None,
         instance_id=attachment.get("InstanceId") or None,
@@ -70,6 +70,10 @@ def eni(raw: Raw) -> Eni:
         # The one resource whose answer calls its tags TagSet.
         tags=tags(raw.get("TagSet") or raw.get("Tags")),
     )
+
+
+def _all(listed: list[Raw] | None, name: str) -> tuple[str, ...]:
+    return _sorted(one[name] for one in listed) if listed else ()
 
 
 def _private_addresses(raw: Raw) -> tuple[PrivateAddress, ...]:
@@ -88,8 +92,10 @@ def _private_addresses(raw: Raw) -> tuple[PrivateAddress, ...]:
 
 def _public_addresses(raw: Raw) -> tuple[str, ...]:
     """Collect Elastic and auto-assigned addresses, and those of Wavelength carriers and Outposts' customers."""
-    holders = [raw, *(raw.get("PrivateIpAddresses") or ())]
-    associations = [holder.get("Association") or {} for holder in holders]
+    holders = (raw, *(raw.get("PrivateIpAddresses") or ()))
+    associations = [a for holder in holders if (a := holder.get("Association"))]
+    if not associations:
+        return ()
     names = ("PublicIp", "CarrierIp", "CustomerOwnedIp")
     return _sorted(a[name] for a in associations for name in names if a.get(name))
 
@@ -275,7 +281,7 @@ def flow_log(raw: Raw) -> FlowLog:
 
 def tags(raw: list[dict[str, str]] | None) -> Tags:
     """Read a list of ``{"Key": …, "Value": …}``."""
-    return tuple(sorted((tag["Key"], tag.get("Value") or "") for tag in raw or ()))
+    return tuple(sorted((tag["Key"], tag.get("Value") or "") for tag in raw)) if raw else ()
 
 
 def _protocol(text: str) -> int:

@@ -22,7 +22,7 @@ from vpcflow.inventory.holdings import (
     public_networks_of,
 )
 from vpcflow.inventory.table import EniVersion, interface_table
-from vpcflow.inventory.timeline import Entries, runs_of, timeline
+from vpcflow.inventory.timeline import Entries, Entry, Run, runs_of, timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -54,18 +54,13 @@ class Inventory:
         seen, scopes = _versions(asked)
         self._line = timeline(asked, "interfaces", scopes)
         runs = runs_of(self._line, seen)
-        rows = {version: None for of_one in runs.values() for version in (r.value for r in of_one)}
-        row_of = {version: row for row, version in enumerate(rows)}
-        self.versions: tuple[EniVersion, ...] = tuple(rows)
+        versions, self._row_runs = _rows(runs.values())
+        self.versions: tuple[EniVersion, ...] = tuple(versions)
         """The versions behind the rows of `interfaces`, as objects."""
         self.interfaces = interface_table(self.versions)
         """The versions of all ENIs as columns: what the rows of `Interfaces` index."""
         self._enis: tuple[Eni, ...] = tuple(version.eni for version in self.versions)
         self._subject_of = {interface_id: subject for subject, interface_id in enumerate(runs)}
-        self._row_runs = [
-            [RowRun(r.first, r.last, row_of[r.value], r.scope) for r in of_one]
-            for of_one in runs.values()
-        ]
         self._runs = run_table(
             [
                 (subject, r.first, r.last, r.row, r.scope)
@@ -268,6 +263,26 @@ def _versions(
                     entries[place] = known[key]
         seen.append(entries)
     return seen, unnamed.scopes
+
+
+def _rows(
+    runs: Iterable[list[Run[EniVersion]]],
+) -> tuple[list[EniVersion], list[list[RowRun]]]:
+    """Number the versions, and give the runs of each ENI by these numbers; a version that comes back keeps its own."""
+    versions: list[EniVersion] = []
+    found = []
+    for of_one in runs:
+        # Versions of two ENIs are never equal: only an ENI's own are compared.
+        own: list[tuple[EniVersion, int]] = []
+        row_runs = []
+        for run in of_one:
+            row = next((row for version, row in own if version == run.value), len(versions))
+            if row == len(versions):
+                versions.append(run.value)
+                own.append((run.value, row))
+            row_runs.append(RowRun(run.first, run.last, row, run.scope))
+        found.append(row_runs)
+    return versions, found
 
 
 def _numbers(addresses: pa.DictionaryArray, parsed: Addresses | None) -> Addresses:

@@ -186,7 +186,7 @@ def _read_bytes(file: Path) -> bytes:
 
 
 def _parse(data: bytes, file: Path) -> Any:
-    if not data.strip():
+    if not data or data.isspace():
         raise InventoryError(f"{file}: empty: did the command that should have filled it work?")
     try:
         return orjson.loads(data)
