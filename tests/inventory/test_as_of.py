@@ -281,6 +281,39 @@ def test_all_rows_at_once_get_what_each_would_get_alone(
     assert answers(known, found) == expected
 
 
+@given(
+    st.integers(0, 30),
+    st.lists(st.builds(Flow, st.sampled_from([*IDS, "eni-x", None]), TIMES, TIMES), max_size=30),
+    st.sampled_from([0, 100, 301]),
+    st.sampled_from([None, 50, 500]),
+)
+def test_an_only_snapshot_answers_as_one_of_several(
+    time: int, flows: list[Flow], max_age_s: int, max_stale_s: int | None
+) -> None:
+    scopes = [(account, "eu-west-1") for account in ACCOUNTS]
+    only = snapshot(1000 + 100 * time, *(_eni_of(n, 0) for n in range(3)), scopes=scopes)
+    other = snapshot(10**9, scopes=[("000000000000", "eu-west-1")])
+
+    found = [
+        known.interfaces_of(
+            column(*(f.interface_id for f in flows)),
+            seconds(*(f.start for f in flows)),
+            seconds(*(f.end for f in flows)),
+            max_age_s=max_age_s,
+            max_stale_s=max_stale_s,
+        )
+        for known in (inventory(only), inventory(only, other))
+    ]
+
+    assert [one.tolist() for one in found[0]] == [one.tolist() for one in found[1]]
+
+
+def test_an_only_snapshot_answers_without_a_time_whatever_the_limit() -> None:
+    known = inventory(snapshot(T, WEB))
+
+    assert look_up(known, int(NO_TIME), 9 * T, max_stale_s=10) == (WEB, "stale", 0)
+
+
 # Addresses in VPCs
 
 VPCS = ("vpc-a", "vpc-b")

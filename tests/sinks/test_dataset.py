@@ -108,6 +108,20 @@ def test_rows_are_in_order_of_interface_then_start(tmp_path: Path):
     ]
 
 
+def test_interfaces_by_which_files_are_ordered_have_bounds(tmp_path: Path):
+    (found,) = write(tmp_path, V2)
+
+    group = pq.ParquetFile(tmp_path / found).metadata.row_group(0)
+    (chunk,) = (
+        group.column(i)
+        for i in range(group.num_columns)
+        if group.column(i).path_in_schema == "interface_id"
+    )
+
+    assert chunk.statistics.min == chunk.statistics.max == V2["interface_id"]
+    assert chunk.has_column_index
+
+
 def test_starts_too_far_apart_for_one_sorting_number_are_in_order_too(tmp_path: Path):
     rows = [V2 | {"start": start} for start in (2**62, 5, -(2**61), 7)]
 

@@ -13,10 +13,11 @@ import pyarrow.compute as pc
 from vpcflow.addresses import Addresses, parse_addresses
 from vpcflow.fields import ADDED_BY_COLUMN
 from vpcflow.inventory import NO_TIME
+from vpcflow.special_ranges import classify
 
 if TYPE_CHECKING:
     from vpcflow.enrich.reference import Reference
-    from vpcflow.inventory import Interfaces
+    from vpcflow.inventory import Interfaces, Located
 
 TEXT = pa.dictionary(pa.int32(), pa.string())
 """Text in memory: distinct values and the number of one of them, or null, in each row."""
@@ -96,7 +97,29 @@ class Answers:
     @cached_property
     def end_addresses(self) -> Addresses:
         """The addresses of ``ends``, parsed."""
-        return parse_addresses(self.ends.texts)
+        count = len(self.ends.texts)
+        merged = Addresses(
+            np.empty(count, np.bool_),
+            np.empty(count, np.bool_),
+            np.empty(count, np.uint64),
+            np.empty(count, np.uint64),
+        )
+        for name, numbers in self.ends.numbers.items():
+            # The parser has read these very arrays, and ``parse_addresses`` remembers.
+            for whole, part in zip(merged, parse_addresses(self.column(name).dictionary)):
+                whole[numbers] = part
+        return merged
+
+    @cached_property
+    def end_classes(self) -> npt.NDArray[np.int8]:
+        """The classes of the addresses of ``ends``: see ``special_ranges``."""
+        return classify(self.end_addresses)
+
+    @cached_property
+    def located(self) -> Located | None:
+        """The addresses of ``ends`` with the inventory's networks that hold them; None without an inventory."""
+        inventory = self.reference.inventory
+        return None if inventory is None else inventory.locate(self.end_addresses)
 
     def end_codes(self, name: str) -> npt.NDArray[np.int32]:
         """Give the number in ``ends`` of each row's address, -1 where null."""
@@ -108,10 +131,7 @@ class Answers:
         """Parse the distinct addresses of an address column: item *i* is that of the dictionary's value *i*."""
         if name not in self._addresses:
             numbers = self.ends.numbers.get(name, np.zeros(0, np.int32))
-            valid, is_ipv4, high, low = self.end_addresses
-            self._addresses[name] = Addresses(
-                valid[numbers], is_ipv4[numbers], high[numbers], low[numbers]
-            )
+            self._addresses[name] = self.end_addresses.take(numbers)
         return self._addresses[name]
 
     def column(self, name: str) -> pa.DictionaryArray:
@@ -134,10 +154,11 @@ class Answers:
 
     def owns(self, name: str) -> npt.NDArray[np.bool_]:
         """Tell in which rows an address column has one of the row's own interface; false where either is not known."""
-        if self.reference.inventory is None or self.own is None:
+        inventory, own, located = self.reference.inventory, self.own, self.located
+        if inventory is None or own is None or located is None or name not in self.ends.numbers:
             return np.zeros(self.flows.num_rows, np.bool_)
-        return self.reference.inventory.owns(
-            self.own.rows, self.column(name), parsed=self.addresses(name)
+        return inventory.owns(
+            own.rows, self.column(name), located=located.take(self.ends.numbers[name])
         )
 
     def nulls(self, added: str) -> pa.Array:
@@ -159,6 +180,8 @@ def added_type(column: str) -> pa.DataType:
 def codes_of(column: pa.DictionaryArray) -> npt.NDArray[np.int32]:
     """Give the dictionary index of each row, -1 for null."""
     indices = column.indices
+    if indices.null_count == len(indices):
+        return np.full(len(indices), -1, np.int32)
     if indices.null_count:
         indices = indices.fill_null(-1)
     return np.asarray(indices.to_numpy(zero_copy_only=False), np.int32)
@@ -170,8 +193,11 @@ def dictionary_array(codes: npt.NDArray[np.int32], values: pa.Array) -> pa.Dicti
 
 
 def row_indices(rows: npt.NDArray[np.int32]) -> pa.Int32Array:
-    """Make indices for ``take``: null, and so a null taken, where the row is negative."""
-    return pa.array(rows, pa.int32(), mask=rows < 0)
+    """Make indices for ``take``: null, and so a null taken, where the row is negative. The memory is shared."""
+    rows = np.ascontiguousarray(rows, np.int32)
+    known = rows >= 0
+    validity = None if known.all() else pa.py_buffer(np.packbits(known, bitorder="little"))
+    return pa.Array.from_buffers(pa.int32(), len(rows), [validity, pa.py_buffer(rows)])
 
 
 def coalesce(first: pa.DictionaryArray, second: pa.DictionaryArray) -> pa.DictionaryArray:
@@ -190,6 +216,5 @@ def coalesce(first: pa.DictionaryArray, second: pa.DictionaryArray) -> pa.Dictio
 
 def _spread(numbers: npt.NDArray[np.int32], codes: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     """Give the number of each row's code; -1 where the code is."""
-    if len(numbers) == 0:
-        return codes
-    return np.where(codes < 0, np.int32(-1), numbers[codes])
+    # Code -1 takes the item added at the end.
+    return np.append(numbers, np.int32(-1)).take(codes)

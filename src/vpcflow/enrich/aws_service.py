@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from vpcflow.enrich.answers import Answers
 
 
+Int32s = npt.NDArray[np.int32]
+
+
 def add_aws_service(flows: pa.RecordBatch, answers: Answers) -> dict[str, pa.Array]:
     """
     Write service and region of both ends.
@@ -31,24 +34,29 @@ def _of_side(side: str, answers: Answers) -> dict[str, pa.Array]:
     region = answers.nulls(f"{side}_aws_region")
     ranges = answers.reference.aws_ranges
     if ranges is not None:
-        pairs = _pairs(side, answers, ranges)
-        listed = dictionary_array(_at(ranges.service_of, pairs), ranges.services)
+        codes, pairs = _pairs(side, answers, ranges)
+        listed = dictionary_array(_at(ranges.service_of, pairs).take(codes), ranges.services)
         service = coalesce(service, listed)
-        region = dictionary_array(_at(ranges.region_of, pairs), ranges.regions)
+        region = dictionary_array(_at(ranges.region_of, pairs).take(codes), ranges.regions)
     return {f"{side}_aws_service": service, f"{side}_aws_region": region}
 
 
-def _pairs(side: str, answers: Answers, ranges: AwsRanges) -> npt.NDArray[np.int32]:
-    """Look up the pair of service and region of each row; -1 for an address that is not AWS's, or none."""
-    packet = codes_of(answers.column(f"pkt_{side}addr"))
-    pairs = _at(ranges.lookup(answers.addresses(f"pkt_{side}addr")), packet)
-    if (packet >= 0).all():
-        return pairs
-    interface = codes_of(answers.column(f"{side}addr"))
-    other_pairs = _at(ranges.lookup(answers.addresses(f"{side}addr")), interface)
-    return np.where(packet < 0, other_pairs, pairs)
+def _pairs(side: str, answers: Answers, ranges: AwsRanges) -> tuple[Int32s, Int32s]:
+    """
+    Look up the pair of service and region of each address, -1 for one that is not AWS's, and at the end for none.
+
+    Also give each row's index.
+    """
+    packet, interface = f"pkt_{side}addr", f"{side}addr"
+    pairs = [ranges.lookup(answers.addresses(packet)), ranges.lookup(answers.addresses(interface))]
+    codes = codes_of(answers.column(packet))
+    if (codes < 0).any():
+        other = codes_of(answers.column(interface))
+        other = np.where(other < 0, other, other + np.int32(len(pairs[0])))
+        codes = np.where(codes < 0, other, codes)
+    return codes, np.concatenate([*pairs, np.array([-1], np.int32)])
 
 
-def _at(values: npt.NDArray[np.int32], indices: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+def _at(values: Int32s, indices: Int32s) -> Int32s:
     """Take the values at the indices; -1 where the index is."""
     return np.append(values, np.int32(-1))[indices]

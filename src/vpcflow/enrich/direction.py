@@ -28,12 +28,12 @@ def add_direction(flows: pa.RecordBatch, answers: Answers) -> dict[str, pa.Array
     interface to infer from. https://docs.aws.amazon.com/vpc/latest/userguide/flow-log-records.html
     """
     direction = _logged(answers.column("flow_direction"))
-    basis = np.where(direction < 0, np.int32(-1), np.int32(_LOG))
-    unsettled = (direction < 0) & ~answers.at_gateway
+    is_logged = direction >= 0
+    unsettled = ~(is_logged | answers.at_gateway)
     if _have_address(answers, unsettled):
-        inferred = _inferred(answers)
-        direction = np.where(unsettled, inferred, direction)
-        basis = np.where(unsettled & (inferred >= 0), np.int32(_ADDRESS), basis)
+        direction = np.where(unsettled, _inferred(answers), direction)
+    basis = np.where(is_logged, np.int32(_LOG), np.int32(_ADDRESS))
+    basis[direction < 0] = -1
     return {
         "direction": dictionary_array(direction, pa.array(DIRECTIONS, pa.string())),
         "direction_basis": dictionary_array(basis, pa.array(["log", "address"], pa.string())),
@@ -57,7 +57,5 @@ def _have_address(answers: Answers, rows: npt.NDArray[np.bool_]) -> bool:
 
 def _inferred(answers: Answers) -> npt.NDArray[np.int32]:
     outward, inward = answers.owns("srcaddr"), answers.owns("dstaddr")
-    inferred = np.full(len(outward), -1, np.int32)
-    inferred[outward & ~inward] = _EGRESS
-    inferred[inward & ~outward] = _INGRESS
-    return inferred
+    meaning = np.array([-1, _EGRESS, _INGRESS, -1], np.int32)
+    return meaning.take(outward + np.int8(2) * inward)

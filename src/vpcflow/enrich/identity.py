@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,9 +24,21 @@ if TYPE_CHECKING:
 _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 _LANES = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
 _SHORT_BYTES = 128
-_WINDOW_ROWS = 8192
+_WINDOW_ROWS = 32_768
 _KEPT = np.array([(1 << 8 * count) - 1 for count in range(9)], np.uint64)
-_HEX = np.frombuffer(b"".join(b"%02x" % byte for byte in range(256)), np.uint16)
+
+
+class _Hashed(NamedTuple):
+    """
+    A column as it is hashed: its numbers, or, where there are ``hashes``, indices into these, one array a lane.
+
+    What stands at nulls, those rows that are not ``valid`` (None: there are none), is arbitrary.
+    """
+
+    values: npt.NDArray[np.integer]
+    hashes: tuple[Words, Words] | None
+    seed: np.uint64
+    valid: Mask | None
 
 
 def add_identity(flows: pa.RecordBatch, answers: Answers) -> dict[str, pa.Array]:
@@ -39,13 +51,12 @@ def add_identity(flows: pa.RecordBatch, answers: Answers) -> dict[str, pa.Array]
     of several layouts ``linewise.BY_PLACE`` says of which rows that is so.
     """
     names = sorted({*flows.schema.names} - {*ADDED_BY_COLUMN, BY_PLACE})
-    lanes = [np.full(flows.num_rows, lane, np.uint64) for lane in _LANES]
-    for name in names:
-        _absorb(lanes, name, flows.column(name))
+    columns = [(name, flows.column(name)) for name in names]
     by_place = _by_place(flows)
     if by_place.any():
-        _absorb_place(lanes, flows, by_place)
-    return {"event_id": _hex(lanes), "duration_s": _duration(flows)}
+        columns += _place(flows, by_place)
+    hashed = [_hashed(name, c) for name, c in columns if c.null_count < len(c)]
+    return {"event_id": _ids(hashed, flows.num_rows), "duration_s": _duration(flows)}
 
 
 def _duration(flows: pa.RecordBatch) -> pa.Array:
@@ -60,15 +71,17 @@ def _by_place(flows: pa.RecordBatch) -> Mask:
     return np.full(flows.num_rows, bool(identity_gaps(flows.schema.names)))
 
 
-def _absorb_place(lanes: list[Words], flows: pa.RecordBatch, by_place: Mask) -> None:
+def _place(flows: pa.RecordBatch, by_place: Mask) -> list[tuple[str, pa.Array]]:
+    """Give the columns that tell rows apart by where they were read, null in all other rows."""
     names = set(flows.schema.names)
-    left = by_place
+    found, left = [], by_place
     if "cloudwatch_event_id" in names:
         ids = flows.column("cloudwatch_event_id")
-        _absorb(lanes, "cloudwatch_event_id", _only(ids, by_place))
+        found.append(("cloudwatch_event_id", _only(ids, by_place)))
         left = by_place & ids.is_null().to_numpy(zero_copy_only=False)
     for name in sorted({"source_object", "source_line"} & names):
-        _absorb(lanes, name, _only(flows.column(name), left))
+        found.append((name, _only(flows.column(name), left)))
+    return found
 
 
 def _only(column: pa.Array, rows: Mask) -> pa.Array:
@@ -78,58 +91,94 @@ def _only(column: pa.Array, rows: Mask) -> pa.Array:
     )
 
 
-def _absorb(lanes: list[Words], name: str, column: pa.Array) -> None:
-    """Mix a column into both lanes, where it is not null."""
-    if column.null_count == len(column):
-        return
-    hashes = _hashes(name, column)
+def _hashed(name: str, column: pa.Array) -> _Hashed:
+    """Make a column ready to be hashed, seeded by its name."""
     valid = column.is_valid().to_numpy(zero_copy_only=False) if column.null_count else None
-    for lane, here in enumerate(hashes):
-        mixed = lanes[lane] ^ here
-        mixed *= _LANES[lane]
-        mixed ^= mixed >> np.uint64(29 + 2 * lane)
-        lanes[lane] = mixed if valid is None else np.where(valid, mixed, lanes[lane])
-
-
-def _hashes(name: str, column: pa.Array) -> tuple[Words, Words]:
-    """Hash the values of a column, seeded by its name; what stands at nulls is arbitrary."""
+    seeds = _seed(name, 0), _seed(name, 1)
     if pa.types.is_integer(column.type):
-        values = column.fill_null(0).to_numpy(zero_copy_only=False).astype(np.uint64)
-        # The mixing is a bijection of 64 bits: two numbers of a column never collide, in either lane.
-        mixed = _mix(values * _LANES[0] + _seed(name, 0))
-        return mixed, mixed
+        values = column.fill_null(0) if column.null_count else column
+        return _Hashed(values.to_numpy(zero_copy_only=False), None, seeds[0], valid)
     if not pa.types.is_dictionary(column.type):
         column = column.cast(pa.string()).dictionary_encode()
-    codes = column.indices.fill_null(0).to_numpy(zero_copy_only=False)
-    distinct = column.dictionary.cast(pa.string())
-    first, second = (_hash_texts(distinct, _seed(name, lane), lane) for lane in (0, 1))
-    return first[codes], second[codes]
+    codes = column.indices.fill_null(0) if column.null_count else column.indices
+    hashes = _hash_texts(column.dictionary.cast(pa.string()), seeds)
+    return _Hashed(codes.to_numpy(zero_copy_only=False), hashes, seeds[0], valid)
 
 
-def _hash_texts(texts: pa.Array, seed: np.uint64, lane: int) -> Words:
+def _ids(columns: list[_Hashed], count: int) -> pa.Array:
+    """Mix the columns of each row and write the result, a few rows at a time: they stay in the processor's cache."""
+    text = np.empty((count, 8), np.uint32)
+    for start in range(0, count, _WINDOW_ROWS):
+        rows = slice(start, min(start + _WINDOW_ROWS, count))
+        lanes = [np.full(rows.stop - start, lane, np.uint64) for lane in _LANES]
+        for column in columns:
+            _absorb(lanes, column, rows)
+        ids = np.stack([_mix(lane).astype(">u8") for lane in lanes], axis=1)
+        np.take(_hex(), ids.view(">u2").astype(np.intp), out=text[rows], mode="clip")
+    offsets = np.arange(0, 32 * count + 1, 32, dtype=np.int32)
+    return pa.Array.from_buffers(
+        pa.string(), count, [None, pa.py_buffer(offsets), pa.py_buffer(text)]
+    )
+
+
+def _absorb(lanes: list[Words], column: _Hashed, rows: slice) -> None:
+    """Mix these rows of a column into both lanes, where it is not null."""
+    valid = None if column.valid is None else column.valid[rows]
+    values = column.values[rows]
+    if column.hashes is None:
+        # The mixing is a bijection of 64 bits: two numbers of a column never collide, in either lane.
+        mixed = values.astype(np.uint64)
+        mixed *= _LANES[0]
+        mixed += column.seed
+        here = [_mixed_in_place(mixed)] * 2
+    else:
+        here = [hashes.take(values) for hashes in column.hashes]
+    for place, hashes in enumerate(here):
+        lane = lanes[place] if valid is None else lanes[place].copy()
+        lane ^= hashes
+        lane *= _LANES[place]
+        lane ^= lane >> np.uint64(29 + 2 * place)
+        if valid is not None:
+            np.copyto(lanes[place], lane, where=valid)
+
+
+def _hash_texts(texts: pa.Array, seeds: tuple[np.uint64, np.uint64]) -> tuple[Words, Words]:
     """Hash distinct texts, eight bytes at a time over all of them; the few long ones by the standard library."""
     count = len(texts)
     _, offsets_buffer, data_buffer = texts.buffers()
     offsets = np.frombuffer(offsets_buffer, np.int32)[texts.offset : texts.offset + count + 1]
     starts, lengths = offsets[:-1].astype(np.int64), np.diff(offsets).astype(np.int64)
-    state = _mix(lengths.astype(np.uint64) * _LANES[lane] + seed)
+    first, second = (
+        _mix(lengths.astype(np.uint64) * lane + seed)
+        for lane, seed in zip(_LANES, seeds, strict=True)
+    )
     if not data_buffer or not len(data_buffer):
-        return state
+        return first, second
     # Eight bytes from anywhere: a view of overlapping words, with room for those that begin in the last word.
     padded = np.concatenate([np.frombuffer(data_buffer, np.uint8), np.zeros(8, np.uint8)])
     words = np.ndarray((len(padded) - 7,), "<u8", padded, strides=(1,))
     for word in range((min(int(lengths.max()), _SHORT_BYTES) + 7) // 8):
-        more = np.flatnonzero(lengths > word * 8)
+        is_longer = lengths > word * 8
+        more = slice(None) if is_longer.all() else np.flatnonzero(is_longer)
         left = np.minimum(lengths[more] - word * 8, 8)
         eight = words[starts[more] + word * 8] & _KEPT[left]
-        state[more] = _mix((state[more] ^ eight) * _LANES[lane])
+        for state, lane in ((first, _LANES[0]), (second, _LANES[1])):
+            mixed = state[more] ^ eight
+            mixed *= lane
+            state[more] = _mixed_in_place(mixed)
     for i in np.flatnonzero(lengths > _SHORT_BYTES).tolist():
-        state[i] ^= _digest(texts[i].as_py(), lane)
-    return state
+        text = texts[i].as_py()
+        first[i] ^= _digest(text, 0)
+        second[i] ^= _digest(text, 1)
+    return first, second
 
 
 def _mix(values: Words) -> Words:
-    values = values ^ (values >> np.uint64(30))
+    return _mixed_in_place(values.copy())
+
+
+def _mixed_in_place(values: Words) -> Words:
+    values ^= values >> np.uint64(30)
     values *= _MIX[0]
     values ^= values >> np.uint64(27)
     values *= _MIX[1]
@@ -147,14 +196,10 @@ def _digest(text: str, lane: int) -> np.uint64:
     return np.uint64(int.from_bytes(digest[lane * 8 : lane * 8 + 8], "little"))
 
 
-def _hex(lanes: list[Words]) -> pa.Array:
-    count = len(lanes[0])
-    text = np.empty((count, 16), np.uint16)
-    for start in range(0, count, _WINDOW_ROWS):
-        rows = slice(start, start + _WINDOW_ROWS)
-        ids = np.stack([_mix(lane[rows]).astype(">u8") for lane in lanes], axis=1)
-        np.take(_HEX, ids.view(np.uint8).reshape(-1, 16), out=text[rows], mode="clip")
-    offsets = np.arange(0, 32 * count + 1, 32, dtype=np.int32)
-    return pa.Array.from_buffers(
-        pa.string(), count, [None, pa.py_buffer(offsets), pa.py_buffer(text)]
-    )
+@functools.cache
+def _hex() -> npt.NDArray[np.uint32]:
+    """Give the four digits of each 16-bit number, as they lie in memory."""
+    digits = np.frombuffer(b"0123456789abcdef", np.uint8)
+    numbers = np.arange(1 << 16)
+    text = np.stack([digits[numbers >> shift & 15] for shift in (12, 8, 4, 0)], axis=1)
+    return text.view(np.uint32).ravel()

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from vpcflow import special_ranges
 from vpcflow.codes import PEER_SCOPES
 from vpcflow.enrich.answers import codes_of, dictionary_array, row_indices
+from vpcflow.inventory import NO_TIME, distinct_numbers
 
 if TYPE_CHECKING:
     from vpcflow.enrich.answers import Answers
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 Bools = npt.NDArray[np.bool_]
 Int32s = npt.NDArray[np.int32]
+Int64s = npt.NDArray[np.int64]
 
 _SCOPE = {name: code for code, name in enumerate(PEER_SCOPES)}
 _VPC, _OTHER_VPC, _UNKNOWN = (_SCOPE[name] for name in ("vpc", "other_known_vpc", "unknown"))
@@ -52,9 +54,23 @@ class _Ends(NamedTuple):
     address: Int32s
 
 
+class _Cases(NamedTuple):
+    """
+    What peers are looked up by. Where time does not count, many rows share a case: ``of_row`` has each row's.
+
+    ``address`` is as in ``_Ends``; ``vpc_ids`` are those of the rows' own interfaces.
+    """
+
+    vpc_ids: pa.DictionaryArray
+    address: Int32s
+    start_s: Int64s
+    end_s: Int64s
+    of_row: npt.NDArray[np.intp]
+
+
 class _Vpcs(NamedTuple):
     """
-    The VPC of each row's peer, by number, an index into ``ids``, and the scope that follows; -1 for what is not known.
+    The VPC of each case's peer, by number, an index into ``ids``, and the scope that follows; -1 for what is not known.
     """
 
     ids: pa.StringArray
@@ -100,18 +116,22 @@ def add_peer(flows: pa.RecordBatch, answers: Answers) -> dict[str, pa.Array]:
     ``tgw_dst_eni``; its VPC may be known from ``tgw_dst_vpc_id``.
     """
     ends = _ends(flows, answers)
-    classes = special_ranges.classify(answers.end_addresses)
-    interface = _interfaces(answers, ends, classes)
-    vpcs = _vpcs(answers, ends, interface)
-    scope = _scope(answers, ends, interface, vpcs, classes)
-    at_destination = pa.array(ends.is_destination, mask=~ends.known)
+    cases = _cases(answers, ends)
+    interface = _interfaces(answers, cases)
+    vpcs = _vpcs(answers, cases, interface)
+    scope_of_case = np.where(
+        vpcs.scope < 0, _scope_of_addresses(answers)[cases.address], vpcs.scope
+    )
+    interface = interface.take(cases.of_row)
+    scope = _scope(answers, ends, interface, scope_of_case.take(cases.of_row))
+    at_destination = pa.array(ends.is_destination, mask=None if ends.known.all() else ~ends.known)
     dstport, srcport = _ports(flows, "dstport"), _ports(flows, "srcport")
     return {
         "peer_addr": dictionary_array(ends.address, answers.ends.texts),
         "peer_port": pc.if_else(at_destination, dstport, srcport),
         "local_port": pc.if_else(at_destination, srcport, dstport),
         **_attributes(answers, interface),
-        "peer_vpc_id": dictionary_array(vpcs.peer, vpcs.ids),
+        "peer_vpc_id": dictionary_array(vpcs.peer.take(cases.of_row), vpcs.ids),
         "peer_scope": dictionary_array(scope, pa.array(PEER_SCOPES, pa.string())),
         "peer_network_name": _network_names(answers, ends, scope),
     }
@@ -137,31 +157,48 @@ def _packet(answers: Answers, name: str) -> Int32s:
     return np.where(packet < 0, at_interface, packet)
 
 
-def _interfaces(answers: Answers, ends: _Ends, classes: npt.NDArray[np.int8]) -> Int32s:
+def _cases(answers: Answers, ends: _Ends) -> _Cases:
+    """Reduce rows to distinct (own VPC, address) where nothing else counts; else each row is a case."""
+    inventory, vpc_ids = answers.reference.inventory, answers.own_vpc_ids
+    has_time = inventory is not None and not (
+        inventory.is_timeless and answers.reference.max_stale_s is None
+    )
+    if has_time or answers.at_gateway.any() or not _is_null(answers.column("tgw_dst_vpc_id")):
+        every = np.arange(len(ends.address))
+        return _Cases(vpc_ids, ends.address, answers.start_s, answers.end_s, every)
+    width = len(answers.ends.texts) + 1
+    # Both numbers from -1 on: the least key is 0.
+    keys, of_row = distinct_numbers((codes_of(vpc_ids) + np.int64(1)) * width + (ends.address + 1))
+    vpc, address = (one.astype(np.int32) - np.int32(1) for one in np.divmod(keys, width))
+    no_time = np.full(len(keys), NO_TIME)
+    return _Cases(dictionary_array(vpc, vpc_ids.dictionary), address, no_time, no_time, of_row)
+
+
+def _interfaces(answers: Answers, cases: _Cases) -> Int32s:
     """Find each peer's row in the inventory's interfaces, -1 where unknown."""
     inventory, reference = answers.reference.inventory, answers.reference
     if inventory is None:
-        return np.full(len(ends.address), -1, np.int32)
-    address, texts = ends.address, answers.ends.texts
+        return np.full(len(cases.address), -1, np.int32)
+    address, texts = cases.address, answers.ends.texts
     rows = inventory.interfaces_at(
-        answers.own_vpc_ids,
+        cases.vpc_ids,
         dictionary_array(address, texts),
-        answers.start_s,
-        answers.end_s,
+        cases.start_s,
+        cases.end_s,
         max_age_s=reference.max_age_s,
         max_stale_s=reference.max_stale_s,
-        parsed=answers.end_addresses,
+        located=answers.located,
     ).rows
-    is_public = np.append(classes != special_ranges.PRIVATE, False)
+    is_public = np.append(answers.end_classes != special_ranges.PRIVATE, False)
     left = np.flatnonzero((rows < 0) & is_public[address])
     if len(left):
         rows[left] = inventory.interfaces_by_public(
             dictionary_array(address[left], texts),
-            answers.start_s[left],
-            answers.end_s[left],
+            cases.start_s[left],
+            cases.end_s[left],
             max_age_s=reference.max_age_s,
             max_stale_s=reference.max_stale_s,
-            parsed=answers.end_addresses,
+            located=answers.located,
         ).rows
     if answers.at_gateway.any():
         attachment = answers.interfaces_of(answers.column("tgw_dst_eni"))
@@ -170,12 +207,12 @@ def _interfaces(answers: Answers, ends: _Ends, classes: npt.NDArray[np.int8]) ->
     return rows
 
 
-def _vpcs(answers: Answers, ends: _Ends, interface: Int32s) -> _Vpcs:
+def _vpcs(answers: Answers, cases: _Cases, interface: Int32s) -> _Vpcs:
     """Find each peer's VPC: that of its interface, else as logged, else the one whose blocks hold the address."""
     inventory = answers.reference.inventory
     numbers: dict[str, int] = {}
-    own = _numbered(answers.own_vpc_ids, numbers)
-    logged = _numbered(answers.column("tgw_dst_vpc_id"), numbers)
+    own = _numbered(cases.vpc_ids, numbers)
+    logged = _logged_vpcs(answers, len(own), numbers)
     if inventory is None:
         scope = _scope_of_vpcs(own, logged, np.zeros(len(numbers) + 1, np.bool_))
         return _Vpcs(pa.array(numbers, pa.string()), logged, scope)
@@ -188,7 +225,7 @@ def _vpcs(answers: Answers, ends: _Ends, interface: Int32s) -> _Vpcs:
     known[[*(numbers[vpc_id] for vpc_id in inventory.vpc_ids), *of_interface]] = True
     known[-1] = False
 
-    set_ = blocks.set_of[ends.address]
+    set_ = blocks.set_of[cases.address]
     by_block = blocks.scope[set_, own]
     holder = np.where(by_block == _OTHER_VPC, blocks.only[set_], np.int32(-1))
     holder = np.where(by_block == _VPC, own, holder)
@@ -197,6 +234,12 @@ def _vpcs(answers: Answers, ends: _Ends, interface: Int32s) -> _Vpcs:
         np.where(peer < 0, holder, peer),
         np.where(peer < 0, by_block, _scope_of_vpcs(own, peer, known)),
     )
+
+
+def _logged_vpcs(answers: Answers, count: int, numbers: dict[str, int]) -> Int32s:
+    """Give the VPC logged for each case: where there is any, each row is a case."""
+    column = answers.column("tgw_dst_vpc_id")
+    return np.full(count, -1, np.int32) if _is_null(column) else _numbered(column, numbers)
 
 
 def _scope_of_vpcs(own: Int32s, peer: Int32s, known: Bools) -> Int32s:
@@ -210,11 +253,10 @@ def _scope_of_vpcs(own: Int32s, peer: Int32s, known: Bools) -> Int32s:
 def _blocks(inventory: Inventory, answers: Answers, numbers: dict[str, int]) -> _Blocks:
     """Lay the CIDR blocks of all VPCs out for the batch's addresses; numbers VPCs that have none yet."""
     with_blocks = [numbers.setdefault(vpc_id, len(numbers)) for vpc_id in inventory.vpc_ids]
-    held_by = inventory.known_vpcs(answers.ends.texts, parsed=answers.end_addresses)
-    sets = {vpc_ids: number for number, vpc_ids in enumerate(dict.fromkeys([(), *held_by]))}
+    sets = inventory.vpc_sets.members
     only = np.full(len(sets), -1, np.int32)
     scope = np.full((len(sets), len(numbers) + 1), -1, np.int8)
-    for vpc_ids, number in sets.items():
+    for number, vpc_ids in enumerate(sets):
         members = [numbers[vpc_id] for vpc_id in vpc_ids]
         if members:
             # Only of a VPC whose own blocks are known can it be said that an address is in another.
@@ -223,26 +265,25 @@ def _blocks(inventory: Inventory, answers: Answers, numbers: dict[str, int]) -> 
             scope[number, members] = _VPC
         if len(members) == 1:
             only[number] = members[0]
-    set_of = np.fromiter(map(sets.__getitem__, held_by), np.int32, len(held_by))
+    set_of = inventory.vpc_sets.of(answers.end_addresses)
     return _Blocks(np.append(set_of, np.int32(0)), only, scope)
 
 
-def _scope(
-    answers: Answers, ends: _Ends, interface: Int32s, vpcs: _Vpcs, classes: npt.NDArray[np.int8]
-) -> Int32s:
-    """Choose each row's scope, an index into ``codes.PEER_SCOPES``: what is found later beats what was before."""
-    scope = _scope_of_addresses(answers, classes)[ends.address]
-    scope[(scope == _SCOPE["internet"]) & _is_logged_service(answers, ends)] = _SCOPE["aws_service"]
-    scope = np.where(vpcs.scope < 0, scope, vpcs.scope)
+def _scope(answers: Answers, ends: _Ends, interface: Int32s, scope: Int32s) -> Int32s:
+    """Choose each row's scope, an index into ``codes.PEER_SCOPES``, where the row tells more than its case's."""
+    is_service = _is_logged_service(answers, ends)
+    if is_service is not None:
+        scope[(scope == _SCOPE["internet"]) & is_service] = _SCOPE["aws_service"]
     if answers.reference.inventory is not None and answers.own is not None:
         ids = np.append(codes_of(answers.reference.inventory.interfaces.interface_id), np.int32(-1))
-        is_same = (interface >= 0) & (ids[interface] == ids[answers.own.rows])
+        is_same = (interface >= 0) & (ids.take(interface) == ids.take(answers.own.rows))
         scope[is_same & ~answers.at_gateway] = _SCOPE["same_eni"]
     return scope
 
 
-def _scope_of_addresses(answers: Answers, classes: npt.NDArray[np.int8]) -> Int32s:
+def _scope_of_addresses(answers: Answers) -> Int32s:
     """Give the scope of each address of ``answers.ends``, whoever its peer is; at the end that of no address."""
+    classes = answers.end_classes
     scope = np.zeros(len(classes), np.int32)
     for code, name in _SCOPE_OF_CLASS.items():
         scope[classes == code] = _SCOPE[name]
@@ -255,12 +296,12 @@ def _scope_of_addresses(answers: Answers, classes: npt.NDArray[np.int8]) -> Int3
     return np.append(scope, np.int32(_SCOPE["unknown"]))
 
 
-def _is_logged_service(answers: Answers, ends: _Ends) -> Bools:
-    """Tell which peers' packets have an address of an AWS service, as the log says."""
-    source, destination = (
-        np.asarray(answers.column(f"pkt_{side}_aws_service").is_valid(), np.bool_)
-        for side in ("src", "dst")
-    )
+def _is_logged_service(answers: Answers, ends: _Ends) -> Bools | None:
+    """Tell which peers' packets have an address of an AWS service, as the log says; None where it says nothing."""
+    services = [answers.column(f"pkt_{side}_aws_service") for side in ("src", "dst")]
+    if all(map(_is_null, services)):
+        return None
+    source, destination = (np.asarray(service.is_valid(), np.bool_) for service in services)
     return np.where(ends.is_destination, destination, source)
 
 
@@ -285,12 +326,18 @@ def _network_names(answers: Answers, ends: _Ends, scope: Int32s) -> pa.Dictionar
     networks = answers.reference.networks
     if networks is None:
         return answers.nulls("peer_network_name")
-    number = np.append(networks.lookup(answers.end_addresses), np.int32(-1))[ends.address]
     is_named = scope == _SCOPE["named_network"]
+    if not is_named.any():
+        return answers.nulls("peer_network_name")
+    number = np.append(networks.lookup(answers.end_addresses), np.int32(-1)).take(ends.address)
     return dictionary_array(np.where(is_named, number, np.int32(-1)), networks.names)
 
 
 def _numbered(column: pa.DictionaryArray, numbers: dict[str, int]) -> Int32s:
     """Number the values of a column, going on with the numbers there are, and give each row's; -1 where null."""
     own = [numbers.setdefault(text, len(numbers)) for text in column.dictionary.to_pylist()]
-    return np.array([*own, -1], np.int32)[codes_of(column)]
+    return np.array([*own, -1], np.int32).take(codes_of(column))
+
+
+def _is_null(column: pa.Array) -> bool:
+    return bool(column.null_count == len(column))

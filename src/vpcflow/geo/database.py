@@ -104,11 +104,11 @@ class GeoDatabase:
             if self._is_full():
                 self._forget()
             rows[ipv4] = self._ipv4.look_up(
-                (addresses.low[ipv4],), lambda at: self._find(_pick(addresses, ipv4[at]))
+                (addresses.low[ipv4],), lambda at: self._find(addresses.take(ipv4[at]))
             )
             rows[ipv6] = self._ipv6.look_up(
                 (addresses.high[ipv6], addresses.low[ipv6]),
-                lambda at: self._find(_pick(addresses, ipv6[at])),
+                lambda at: self._find(addresses.take(ipv6[at])),
             )
             return Places(rows, rows, self._found.table())
 
@@ -119,7 +119,7 @@ class GeoDatabase:
         at = np.flatnonzero((records > 0) & (classify(addresses) == GLOBAL))
         rows[at] = self._records.look_up(
             (records[at].astype(np.uint64),),
-            lambda first: self._found.add(self._read(_pick(addresses, at[first]))),
+            lambda first: self._found.add(self._read(addresses.take(at[first]))),
         )
         return rows
 
@@ -156,12 +156,6 @@ def open_geo(path: str | PathLike[str], kind: Kind | None = None) -> GeoDatabase
             f"{str(path)!r} knows places, not autonomous systems (its type is {database.type!r}): give it with --geo"
         )
     return database
-
-
-def _pick(addresses: Addresses, at: npt.NDArray[np.intp]) -> Addresses:
-    return Addresses(
-        addresses.valid[at], addresses.is_ipv4[at], addresses.high[at], addresses.low[at]
-    )
 
 
 def _one_by_one(addresses: Addresses) -> Iterator[ipaddress.IPv4Address | ipaddress.IPv6Address]:

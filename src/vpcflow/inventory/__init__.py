@@ -5,7 +5,7 @@ The inventory: network interfaces, security groups and the rest of a VPC, and wh
 lookup is one at the time of the flow, and says how good its answer is.
 """
 
-from vpcflow.inventory.as_of import NO_TIME, Interfaces
+from vpcflow.inventory.as_of import NO_TIME, Interfaces, distinct_numbers
 from vpcflow.inventory.history import History, Validity
 from vpcflow.inventory.holdings import networks_of
 from vpcflow.inventory.inventory import Inventory
@@ -25,6 +25,7 @@ from vpcflow.inventory.model import (
     Subnet,
     Vpc,
 )
+from vpcflow.inventory.networks import Located
 from vpcflow.inventory.snapshots import file_name as snapshot_file_name
 from vpcflow.inventory.snapshots import text_of as text_of_time
 from vpcflow.inventory.snapshots import write_snapshot
@@ -42,6 +43,7 @@ __all__ = [
     "InterfaceTable",
     "Interfaces",
     "Inventory",
+    "Located",
     "PrefixList",
     "PrefixListEntry",
     "PrivateAddress",
@@ -51,6 +53,7 @@ __all__ = [
     "Subnet",
     "Validity",
     "Vpc",
+    "distinct_numbers",
     "import_captures",
     "load_inventory",
     "networks_of",

@@ -108,6 +108,59 @@ def look_up(
     if count == 0 or len(runs.key) == 0:
         return _unknown(count)
     early, late = np.minimum(start_s, end_s), np.maximum(start_s, end_s)
+    if len(line.times) == 1:
+        found = _by_only_snapshot(
+            line.times[0], runs, subjects, early, late, max_age_s, max_stale_s
+        )
+    else:
+        found = _by_nearest(line, runs, subjects, early, late, max_age_s, max_stale_s)
+    if (unknown := found.rows < 0).any():
+        found.state[unknown] = UNKNOWN
+        found.age_s[unknown] = 0
+    return found
+
+
+def _unknown(count: int) -> Interfaces:
+    return Interfaces(
+        np.full(count, -1, np.int32), np.full(count, UNKNOWN, np.int8), np.zeros(count, np.int64)
+    )
+
+
+def _by_only_snapshot(
+    time_s: np.int64,
+    runs: RunTable,
+    subjects: Int32s,
+    early: Int64s,
+    late: Int64s,
+    max_age_s: int,
+    max_stale_s: int | None,
+) -> Interfaces:
+    """Answer by the one snapshot there is, never ``exact``. Without an interface, state and age are arbitrary."""
+    # Subject -1 takes the item added at the end.
+    row_of = np.full(int(runs.subject[-1]) + 2, -1, np.int32)
+    row_of[runs.subject] = runs.row
+    rows = row_of.take(subjects)
+    age_s = np.maximum(early - time_s, 0)
+    age_s -= np.maximum(time_s - late, 0)
+    distance = np.abs(age_s)
+    state = np.where(distance <= max_age_s, np.int8(NEAREST), np.int8(STALE))
+    timeless = np.flatnonzero(early == NO_TIME)
+    state[timeless], age_s[timeless], distance[timeless] = STALE, 0, 0
+    if max_stale_s is not None:
+        rows[distance > max_stale_s] = -1
+    return Interfaces(rows, state, age_s)
+
+
+def _by_nearest(
+    line: Timeline,
+    runs: RunTable,
+    subjects: Int32s,
+    early: Int64s,
+    late: Int64s,
+    max_age_s: int,
+    max_stale_s: int | None,
+) -> Interfaces:
+    """Answer by the snapshots around each flow. Without an interface, state and age are arbitrary."""
     places, code = _distinct_places(line, runs, subjects, early, late)
     near = _neighbours(line, runs, *places)
     earlier_by = early - near.earlier_time.take(code)
@@ -122,18 +175,8 @@ def look_up(
     if max_stale_s is not None:
         rows[(distance > max_stale_s) & (state != EXACT)] = -1
     age_s = np.negative(distance, out=distance, where=~is_earlier)
-    if (timeless := early == NO_TIME).any():
-        rows, state, age_s = _without_time(line, runs, subjects, timeless, rows, state, age_s)
-    if (unknown := rows < 0).any():
-        state[unknown] = UNKNOWN
-        age_s[unknown] = 0
+    rows[early == NO_TIME] = -1
     return Interfaces(rows, state, age_s)
-
-
-def _unknown(count: int) -> Interfaces:
-    return Interfaces(
-        np.full(count, -1, np.int32), np.full(count, UNKNOWN, np.int8), np.zeros(count, np.int64)
-    )
 
 
 def _distinct_places(
@@ -206,24 +249,4 @@ def _neighbours(
             np.int32
         ),
         state_if_far=np.where(is_exact, np.int8(EXACT), np.int8(STALE)),
-    )
-
-
-def _without_time(
-    line: Timeline,
-    runs: RunTable,
-    subjects: Int32s,
-    timeless: npt.NDArray[np.bool_],
-    rows: Int32s,
-    state: npt.NDArray[np.int8],
-    age_s: Int64s,
-) -> Interfaces:
-    """Answer the rows without a time: by the only snapshot, else not at all."""
-    only = np.full(int(runs.subject[-1]) + 2, -1, np.int32)
-    if len(line.times) == 1:
-        only[runs.subject] = runs.row
-    return Interfaces(
-        np.where(timeless, only[subjects], rows),
-        np.where(timeless, np.int8(STALE), state),
-        np.where(timeless, 0, age_s),
     )

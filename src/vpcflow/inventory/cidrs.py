@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from vpcflow.addresses import Addresses
 from vpcflow.inventory.networks import Network, network
+from vpcflow.prefixes import Intervals, ipv6_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from vpcflow.addresses import Addresses
     from vpcflow.inventory.model import Snapshot
+
+_LOW = (1 << 64) - 1
 
 Bools = npt.NDArray[np.bool_]
 
@@ -54,6 +57,42 @@ class VpcCidrs(NamedTuple):
                 found[i] = (*found[i], vpc_id)
         return found
 
+    def sets(self) -> VpcSets:
+        """Find which VPCs hold the same addresses, once for all lookups."""
+        blocks = [block for of_one in self.by_vpc.values() for block in of_one]
+        bounds4, bounds6 = (_bounds(blocks, is_ipv4=is_ipv4) for is_ipv4 in (True, False))
+        held4, held6 = self.vpcs_of(bounds4), self.vpcs_of(bounds6)
+        number = {held: place for place, held in enumerate(dict.fromkeys([(), *held4, *held6]))}
+        values4, values6 = (
+            np.array([number[h] for h in held], np.int32) for held in (held4, held6)
+        )
+        ipv6_starts = ipv6_keys(bounds6.high, bounds6.low)
+        return VpcSets(
+            tuple(number), Intervals(bounds4.low, values4), Intervals(ipv6_starts, values6)
+        )
+
+
+class VpcSets(NamedTuple):
+    """
+    The distinct sets of VPCs, sorted, whose blocks hold the same addresses, and where in the number space they do.
+
+    The first set is the empty one. The values of the intervals are places of ``members``.
+    """
+
+    members: tuple[tuple[str, ...], ...]
+    ipv4: Intervals
+    ipv6: Intervals
+
+    def of(self, addresses: Addresses) -> npt.NDArray[np.int32]:
+        """Give the place of each address's set."""
+        found = np.zeros(len(addresses.valid), np.int32)
+        ipv4 = np.flatnonzero(addresses.is_ipv4)
+        found[ipv4] = self.ipv4.at(addresses.low[ipv4])
+        ipv6 = np.flatnonzero(addresses.valid & ~addresses.is_ipv4)
+        if len(ipv6):
+            found[ipv6] = self.ipv6.at(ipv6_keys(addresses.high[ipv6], addresses.low[ipv6]))
+        return found
+
 
 def vpc_cidrs(snapshots: Iterable[Snapshot]) -> VpcCidrs:
     """
@@ -83,6 +122,20 @@ def _outermost(networks: Iterable[Network | None]) -> tuple[Network, ...]:
         ):
             kept.append(one)
     return tuple(kept)
+
+
+def _bounds(blocks: Iterable[Network], *, is_ipv4: bool) -> Addresses:
+    """Give 0 and where blocks begin and end, ascending: up to the next of them the same blocks hold all addresses."""
+    width = 32 if is_ipv4 else 128
+    here = [block for block in blocks if block.is_ipv4 == is_ipv4]
+    ends = {block.number + (1 << (width - block.bits)) for block in here} - {1 << width}
+    numbers = sorted({0, *(block.number for block in here), *ends})
+    return Addresses(
+        np.ones(len(numbers), np.bool_),
+        np.full(len(numbers), is_ipv4),
+        np.array([number >> 64 for number in numbers], np.uint64),
+        np.array([number & _LOW for number in numbers], np.uint64),
+    )
 
 
 def _within(block: Network, addresses: Addresses) -> Bools:

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from vpcflow.inventory.as_of import RunTable, distinct_numbers, run_table
-from vpcflow.inventory.networks import Network, NetworkBook, network, network_book
+from vpcflow.inventory.networks import Network, NetworkBook, network
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from vpcflow.inventory.model import Eni
     from vpcflow.inventory.timeline import Timeline
@@ -88,10 +88,17 @@ class OwnAddresses(NamedTuple):
         """
         held = np.zeros(len(rows), np.bool_)
         for level in levels:
+            if level.max(initial=-1) < 0:
+                continue
             # Number -1 (in no network) and index -1 (no address) both find the end, where no row can be.
             numbers = np.append(level, np.int32(-1))
-            between = rows >= np.append(self.lowest, _NO_ROW)[numbers].take(index)
-            between &= rows <= np.append(self.highest, np.int32(-1))[numbers].take(index)
+            lowest = np.append(self.lowest, _NO_ROW)[numbers]
+            highest = np.append(self.highest, np.int32(-1))[numbers]
+            if (lowest >= highest).all():
+                held |= rows == lowest.take(index)
+                continue
+            between = rows >= lowest.take(index)
+            between &= rows <= highest.take(index)
             sure = np.append(self.is_whole, True)[numbers].take(index)
             held |= between & sure
             self._look_closer(held, rows, numbers, index, np.flatnonzero(between & ~sure))
@@ -132,12 +139,10 @@ def _networks(texts: Iterable[str]) -> list[Network]:
     return [n for n in dict.fromkeys(map(_network, texts)) if n is not None]
 
 
-def own_addresses(enis: Sequence[Eni], book: NetworkBook) -> OwnAddresses:
-    """Note which networks each version has."""
+def own_addresses(own: Sequence[list[Network]], book: NetworkBook) -> OwnAddresses:
+    """Note which networks each version has; ``own`` are those of each row."""
     count = len(book.numbers)
-    found = [
-        row * count + book.numbers[n] for row, eni in enumerate(enis) for n in networks_of(eni)
-    ]
+    found = [row * count + book.numbers[n] for row, of_one in enumerate(own) for n in of_one]
     keys = np.array(sorted(found), np.int64)
     rows, numbers = np.divmod(keys, max(count, 1))
     lowest = np.full(count, _NO_ROW, np.int32)
@@ -151,14 +156,11 @@ def own_addresses(enis: Sequence[Eni], book: NetworkBook) -> OwnAddresses:
 def holdings(
     line: Timeline,
     runs: Iterable[RowRun],
-    enis: Sequence[Eni],
-    place_of: Callable[[Eni], str | None],
-    networks: Callable[[Eni], list[Network]],
+    book: NetworkBook,
+    place: Sequence[str | None],
+    own: Sequence[list[Network]],
 ) -> Holdings:
-    """Turn runs of interface versions (rows of ``enis``) into runs of the networks they held at a place."""
-    own = [networks(eni) for eni in enis]
-    place = [place_of(eni) for eni in enis]
-    book = network_book(n for of_one in own for n in of_one)
+    """Turn runs of interface versions into runs of the networks (``own`` of each row) they held at a ``place``."""
     places = {p: code for code, p in enumerate(dict.fromkeys(p for p in place if p is not None))}
     held: dict[int, list[RowRun]] = defaultdict(list)
     for run in runs:
@@ -181,7 +183,8 @@ def _settle(
 ) -> dict[int, list[RowRun]]:
     """Make the runs of each subject disjoint, those of the networks around it included where it has none of its own."""
     count = len(book.numbers)
-    around = {number: book.above(one) for one, number in book.numbers.items()}
+    networks = list(book.numbers)
+    around = {number: book.above(networks[number]) for number in {key % count for key in held}}
     settled = {}
     for key, runs in held.items():
         place, number = divmod(key, count)

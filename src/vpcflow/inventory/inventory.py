@@ -21,17 +21,18 @@ from vpcflow.inventory.holdings import (
     own_addresses,
     public_networks_of,
 )
+from vpcflow.inventory.networks import network_book
 from vpcflow.inventory.table import EniVersion, interface_table
 from vpcflow.inventory.timeline import Entries, Entry, Run, runs_of, timeline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable, Sequence
 
     from vpcflow.addresses import Addresses
-    from vpcflow.inventory.cidrs import VpcCidrs
+    from vpcflow.inventory.cidrs import VpcCidrs, VpcSets
     from vpcflow.inventory.holdings import OwnAddresses
     from vpcflow.inventory.model import Eni, FlowLog, Instance, Scope, Snapshot
-    from vpcflow.inventory.networks import Network
+    from vpcflow.inventory.networks import Located, Network, NetworkBook
     from vpcflow.inventory.timeline import Entry
 
 Int32s = npt.NDArray[np.int32]
@@ -44,8 +45,8 @@ class Inventory:
     Snapshots of one or many times, made ready for lookups; immutable.
 
     Columns given to the lookups are dictionary arrays (``dictionary<int32, string>``) with distinct values, a null
-    being a null index; ``start_s`` and ``end_s`` are Unix seconds, ``NO_TIME`` where null. ``parsed`` are the numbers
-    of the values of the address dictionary, where the caller has them already.
+    being a null index; ``start_s`` and ``end_s`` are Unix seconds, ``NO_TIME`` where null. ``located`` is what
+    ``locate`` gives for the values of the address dictionary, where the caller has it already.
     """
 
     def __init__(self, snapshots: Iterable[Snapshot]) -> None:
@@ -97,7 +98,7 @@ class Inventory:
         *,
         max_age_s: int = 3600,
         max_stale_s: int | None = None,
-        parsed: Addresses | None = None,
+        located: Located | None = None,
     ) -> Interfaces:
         """
         Find the ENI version that had the address in that VPC then, as one of its addresses or in a delegated prefix.
@@ -107,7 +108,7 @@ class Inventory:
         """
         return self._holders(
             self._in_vpcs, _spread(vpc_ids, self._in_vpcs.places), addresses, start_s, end_s,
-            max_age_s, max_stale_s, parsed,
+            max_age_s, max_stale_s, located,
         )  # fmt: skip
 
     def interfaces_by_public(
@@ -118,7 +119,7 @@ class Inventory:
         *,
         max_age_s: int = 3600,
         max_stale_s: int | None = None,
-        parsed: Addresses | None = None,
+        located: Located | None = None,
     ) -> Interfaces:
         """
         Find the ENI version that had the address then, in whatever VPC: public IPv4 addresses and IPv6 addresses.
@@ -127,15 +128,19 @@ class Inventory:
         """
         places = np.zeros(len(addresses), np.int32)
         return self._holders(
-            self._public, places, addresses, start_s, end_s, max_age_s, max_stale_s, parsed
+            self._public, places, addresses, start_s, end_s, max_age_s, max_stale_s, located
         )
 
     def owns(
-        self, rows: Int32s, addresses: pa.DictionaryArray, *, parsed: Addresses | None = None
+        self, rows: Int32s, addresses: pa.DictionaryArray, *, located: Located | None = None
     ) -> Bools:
         """Tell for each row whether the address is one of that ENI version's; false where row or address is unknown."""
-        levels = self._own.book.containing(_numbers(addresses, parsed))
+        levels = self._located(addresses, located).levels
         return self._own.hold(rows, levels, _indices(addresses))
+
+    def locate(self, addresses: Addresses) -> Located:
+        """Find the networks of the ENIs that hold each address: what the lookups of addresses begin with."""
+        return self._book.locate(addresses)
 
     # CIDR questions
 
@@ -161,6 +166,16 @@ class Inventory:
     ) -> list[tuple[str, ...]]:
         """Give for each of the distinct addresses the known VPCs whose CIDR blocks hold it, sorted."""
         return self._cidrs.vpcs_of(parse_addresses(values) if parsed is None else parsed)
+
+    @cached_property
+    def vpc_sets(self) -> VpcSets:
+        """The known VPCs by address, as ``known_vpcs``, for many addresses at once."""
+        return self._cidrs.sets()
+
+    @property
+    def is_timeless(self) -> bool:
+        """Whether there is but one snapshot: which interface is found then depends on no flow's time."""
+        return len(self._line.times) <= 1
 
     # What there is
 
@@ -196,22 +211,32 @@ class Inventory:
         return vpc_cidrs(self.snapshots)
 
     @cached_property
+    def _networks(self) -> list[list[Network]]:
+        return [networks_of(eni) for eni in self._enis]
+
+    @cached_property
+    def _book(self) -> NetworkBook:
+        return network_book(n for of_one in self._networks for n in of_one)
+
+    @cached_property
     def _in_vpcs(self) -> Holdings:
-        return self._holdings(lambda eni: eni.vpc_id, networks_of)
+        return self._holdings([eni.vpc_id for eni in self._enis], self._networks)
 
     @cached_property
     def _public(self) -> Holdings:
-        return self._holdings(lambda _: "", public_networks_of)
+        own = [public_networks_of(eni) for eni in self._enis]
+        return self._holdings([""] * len(own), own)
 
     @cached_property
     def _own(self) -> OwnAddresses:
-        return own_addresses(self._enis, self._in_vpcs.book)
+        return own_addresses(self._networks, self._book)
 
-    def _holdings(
-        self, place_of: Callable[[Eni], str | None], networks: Callable[[Eni], list[Network]]
-    ) -> Holdings:
+    def _holdings(self, place: Sequence[str | None], own: Sequence[list[Network]]) -> Holdings:
         runs = (run for of_one in self._row_runs for run in of_one)
-        return holdings(self._line, runs, self._enis, place_of, networks)
+        return holdings(self._line, runs, self._book, place, own)
+
+    def _located(self, addresses: pa.DictionaryArray, located: Located | None) -> Located:
+        return self.locate(_numbers(addresses, None)) if located is None else located
 
     def _holders(
         self,
@@ -222,9 +247,9 @@ class Inventory:
         end_s: Int64s,
         max_age_s: int,
         max_stale_s: int | None,
-        parsed: Addresses | None,
+        located: Located | None,
     ) -> Interfaces:
-        levels = held.book.containing(_numbers(addresses, parsed))
+        levels = self._located(addresses, located).levels
         index = _indices(addresses)
         subjects = np.full(len(addresses), -1, np.int32)
         maybe = np.flatnonzero((places >= 0) & _any_level(levels).take(index))

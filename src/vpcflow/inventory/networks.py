@@ -46,6 +46,21 @@ def network(text: str) -> Network | None:
     return Network(int(parsed.network_address), parsed.prefixlen, parsed.version == 4)
 
 
+class Located(NamedTuple):
+    """
+    Distinct addresses and the networks that hold each: columns of numbers, the longest prefix first, -1 for none.
+
+    The columns are levels, not lengths: a level of IPv4 and one of IPv6 share a column.
+    """
+
+    addresses: Addresses
+    levels: list[Int32s]
+
+    def take(self, at: npt.NDArray[np.int32]) -> Located:
+        """Give those at these places, in this order."""
+        return Located(self.addresses.take(at), [level[at] for level in self.levels])
+
+
 class NetworkBook(NamedTuple):
     """
     Distinct networks, numbered from 0, to be found by an address in them.
@@ -58,12 +73,8 @@ class NetworkBook(NamedTuple):
     ipv4: tuple[tuple[int, npt.NDArray[np.uint64], Int32s], ...]
     ipv6: tuple[tuple[int, dict[int, int]], ...]
 
-    def containing(self, addresses: Addresses) -> list[Int32s]:
-        """
-        Find the networks that hold each address: a list of columns, the longest prefix first, -1 for none.
-
-        The columns are levels, not lengths: a level of IPv4 and one of IPv6 share a column.
-        """
+    def locate(self, addresses: Addresses) -> Located:
+        """Find the networks that hold each address."""
         count = len(addresses.valid)
         levels = [
             np.full(count, -1, np.int32) for _ in range(max(len(self.ipv4), len(self.ipv6), 1))
@@ -79,7 +90,7 @@ class NetworkBook(NamedTuple):
             number = (int(addresses.high[i]) << 64) | int(addresses.low[i])
             for level, (bits, by_leading) in enumerate(self.ipv6):
                 levels[level][i] = by_leading.get(number >> (128 - bits), -1)
-        return levels
+        return Located(addresses, levels)
 
     def above(self, one: Network) -> list[int]:
         """Give the numbers of the networks in the book that hold this one and more, the longest first."""

@@ -34,7 +34,7 @@ _NO_HOUR = -1
 _FILE_ROWS = 2_000_000
 _FILE_BYTES = 128 << 20
 # A wide row takes some 400 bytes: 160 MB, beside what is being sorted and written.
-_HELD_ROWS = 3 * ROWS
+_HELD_ROWS = 4 * ROWS
 _OPEN_FILES = 24
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
