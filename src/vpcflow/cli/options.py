@@ -11,7 +11,7 @@ import typer
 Inputs = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="INPUT",
+        metavar="INPUT...",
         show_default=False,
         help="Files, directories (recursively), globs, or - for standard input, which is also the default.",
     ),

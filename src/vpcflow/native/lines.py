@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import mmap
-import secrets
+import os
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -23,7 +23,7 @@ _INT32, _INT64, _TEXT = range(3)
 _KINDS = {"int32": _INT32, "int64": _INT64, "time": _INT64}
 _MAX_BYTES = (1 << 31) - 1
 _NO_TEXTS = (np.empty(0, np.int32), np.empty(0, np.uint8))
-_SEED = secrets.randbits(64)
+_SEED = int.from_bytes(os.urandom(8))
 
 
 class _Column(ctypes.Structure):
