@@ -36,7 +36,7 @@ def lines(parts: Sequence[Part], rows: int) -> Iterator[pa.Buffer]:
     """
     if rows == 0:
         return
-    ready = _opened(_folded(parts), rows)
+    ready = _opened(_folded(parts, rows), rows)
     pieces, firsts = _one_dictionary(ready)
     numbers = np.empty(min(rows, _ROWS) * len(ready) + 1, np.int32)
     for start in range(0, rows, _ROWS):
@@ -50,16 +50,17 @@ def lines(parts: Sequence[Part], rows: int) -> Iterator[pa.Buffer]:
         yield _text_of(taken)
 
 
-def _folded(parts: Sequence[Part]) -> list[Part]:
+def _folded(parts: Sequence[Part], rows: int) -> list[Part]:
     """Write what is the same in all rows together with its neighbour, if that has few pieces: one copy a row less."""
+    few = max(_FEW, rows // 16)
     folded: list[Part] = []
     for part in parts:
         before = folded[-1] if folded else None
         if before is None or not (before.leads and part.leads):
             folded.append(part)
-        elif len(part.pieces) == 1 and len(before.pieces) <= _FEW:
+        elif len(part.pieces) == 1 and len(before.pieces) <= few:
             folded[-1] = Part(_joined(before.pieces, part.pieces[0]), before.codes)
-        elif len(before.pieces) == 1 and len(part.pieces) <= _FEW:
+        elif len(before.pieces) == 1 and len(part.pieces) <= few:
             folded[-1] = Part(_joined(before.pieces[0], part.pieces), part.codes)
         else:
             folded.append(part)
