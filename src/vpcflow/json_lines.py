@@ -42,7 +42,7 @@ def lines(parts: Sequence[Part], rows: int) -> Iterator[pa.Buffer]:
     """
     if rows == 0:
         return
-    ready = _opened(_folded(parts), rows)
+    ready = _opened(_folded(parts, rows), rows)
     pieces, firsts = _one_dictionary(ready)
     placed = [(np.ascontiguousarray(part.codes), first) for part, first in zip(ready, firsts)]
     joined = native.join_pieces(pieces, placed, rows, room=_ROOM)
@@ -70,16 +70,17 @@ def _closed(text: npt.NDArray[np.uint8], size: int) -> pa.Buffer:
     return pa.py_buffer(text[len(_END) : size + len(_END)])
 
 
-def _folded(parts: Sequence[Part]) -> list[Part]:
+def _folded(parts: Sequence[Part], rows: int) -> list[Part]:
     """Write what is the same in all rows together with its neighbour, if that has few pieces: one copy a row less."""
+    few = max(_FEW, rows // 16)
     folded: list[Part] = []
     for part in parts:
         before = folded[-1] if folded else None
         if before is None or not (before.leads and part.leads):
             folded.append(part)
-        elif len(part.pieces) == 1 and len(before.pieces) <= _FEW:
+        elif len(part.pieces) == 1 and len(before.pieces) <= few:
             folded[-1] = Part(_joined(before.pieces, part.pieces[0]), before.codes)
-        elif len(before.pieces) == 1 and len(part.pieces) <= _FEW:
+        elif len(before.pieces) == 1 and len(part.pieces) <= few:
             folded[-1] = Part(_joined(before.pieces[0], part.pieces), part.codes)
         else:
             folded.append(part)
