@@ -21,12 +21,15 @@ TEXT = pa.dictionary(pa.int32(), pa.string())
 """Text in memory. Parquet files hold it as plain strings, encoded by a dictionary of the row group."""
 
 _TEXTS = pa.list_(TEXT)
+_TAGS = pa.list_(pa.struct([("key", TEXT), ("value", TEXT)]))
 
 
 def _in_memory(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_string(kind):
         return TEXT
-    return _TEXTS if kind.equals(pa.list_(pa.string())) else kind
+    if not pa.types.is_list(kind):
+        return kind
+    return _TAGS if pa.types.is_struct(kind.value_type) else _TEXTS
 
 
 TYPES: Mapping[str, pa.DataType] = MappingProxyType(
@@ -83,6 +86,10 @@ def _compact_text(column: pa.Array) -> pa.Array:
         return _as_text(column)
     if column.type.equals(_TEXTS) and len(column.values.dictionary) > len(column):
         return _as_texts(column)
+    if column.type.equals(_TAGS) and any(
+        len(column.values.field(name).dictionary) > len(column) for name in ("key", "value")
+    ):
+        return _as_tags(column)
     return column
 
 
@@ -93,6 +100,8 @@ def _as_type(column: pa.Array, kind: pa.DataType) -> pa.Array:
         return _as_text(column)
     if kind.equals(_TEXTS) and pa.types.is_list(column.type):
         return _as_texts(column)
+    if kind.equals(_TAGS) and pa.types.is_list(column.type):
+        return _as_tags(column)
     return column.cast(kind)
 
 
@@ -103,9 +112,21 @@ def _as_text(column: pa.Array) -> pa.DictionaryArray:
 
 
 def _as_texts(column: pa.ListArray) -> pa.ListArray:
-    bounds = column.offsets
-    first, last = bounds[0].as_py(), bounds[-1].as_py()
-    values = _as_text(column.values.slice(first, last - first))
-    return pa.ListArray.from_arrays(
-        pc.subtract(bounds, first), values, type=_TEXTS, mask=column.is_null()
-    )
+    return _relisted(column, _as_text(_elements(column)), _TEXTS)
+
+
+def _as_tags(column: pa.ListArray) -> pa.ListArray:
+    elements = _elements(column)
+    encoded = [_as_text(elements.field(name)) for name in ("key", "value")]
+    return _relisted(column, pa.StructArray.from_arrays(encoded, ["key", "value"]), _TAGS)
+
+
+def _elements(column: pa.ListArray) -> pa.Array:
+    """Give the elements from the first list's to the last's."""
+    first, last = column.offsets[0].as_py(), column.offsets[-1].as_py()
+    return column.values.slice(first, last - first)
+
+
+def _relisted(column: pa.ListArray, elements: pa.Array, kind: pa.DataType) -> pa.ListArray:
+    bounds = pc.subtract(column.offsets, column.offsets[0])
+    return pa.ListArray.from_arrays(bounds, elements, type=kind, mask=column.is_null())

@@ -8,7 +8,10 @@ from vpcflow.inventory import Vpc
 
 TEXT = pa.dictionary(pa.int32(), pa.string())
 IN_MEMORY = {pa.string(): TEXT, pa.list_(pa.string()): pa.list_(TEXT)}
-EXPECTED = {a.column: IN_MEMORY.get(a.type, a.type) for a in ADDED} | {"event_id": pa.string()}
+EXPECTED = {a.column: IN_MEMORY.get(a.type, a.type) for a in ADDED} | {
+    "event_id": pa.string(),
+    "eni_tags": pa.list_(pa.struct([("key", TEXT), ("value", TEXT)])),
+}
 NOTHING = Reference()
 SOMETHING = Reference(
     inventory=inventory(

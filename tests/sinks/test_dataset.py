@@ -8,12 +8,13 @@ from typing import Any
 import duckdb
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from flow_batches import ENRICHED, V2, batch, flows
 
 from vpcflow.errors import FormatError
-from vpcflow.file_schema import TYPES
+from vpcflow.file_schema import TYPES, compact
 from vpcflow.sinks import dataset
 from vpcflow.sinks.dataset import DatasetSink
 
@@ -120,6 +121,17 @@ def test_interfaces_by_which_files_are_ordered_have_bounds(tmp_path: Path):
 
     assert chunk.statistics.min == chunk.statistics.max == V2["interface_id"]
     assert chunk.has_column_index
+
+
+def test_a_row_of_many_keeps_its_own_tags_alone():
+    tags = [[{"key": f"key {i % 7}", "value": f"value {i}"}] for i in range(50)]
+    flows = batch([{"eni_tags": one} for one in (*tags, None, [])])
+
+    small = compact(flows.take(pa.array([9, 50, 51, 3])))
+
+    column = small.column("eni_tags")
+    assert column.to_pylist() == [tags[9], None, [], tags[3]]
+    assert sorted(column.values.field("value").dictionary.to_pylist()) == ["value 3", "value 9"]
 
 
 def test_starts_too_far_apart_for_one_sorting_number_are_in_order_too(tmp_path: Path):

@@ -24,7 +24,11 @@ TEXT = pa.dictionary(pa.int32(), pa.string())
 
 ADDRESS_COLUMNS = ("srcaddr", "dstaddr", "pkt_srcaddr", "pkt_dstaddr")
 
-_IN_MEMORY = {pa.string(): TEXT, pa.list_(pa.string()): pa.list_(TEXT)}
+_IN_MEMORY = {
+    pa.string(): TEXT,
+    pa.list_(pa.string()): pa.list_(TEXT),
+    ADDED_BY_COLUMN["eni_tags"].type: pa.list_(pa.struct([("key", TEXT), ("value", TEXT)])),
+}
 
 
 class Ends(NamedTuple):

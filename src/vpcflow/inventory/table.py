@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
@@ -10,8 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from vpcflow.inventory.model import Eni, Tags
-
-_TAGS = pa.list_(pa.struct([pa.field("key", pa.string()), pa.field("value", pa.string())]))
 
 
 class EniVersion(NamedTuple):
@@ -26,8 +25,8 @@ class InterfaceTable(NamedTuple):
     All versions of all ENIs: every field is a column of one row a version; null where not known.
 
     Text is ``dictionary<int32, string>`` with distinct values, groups are lists of that, sorted by group id, names in
-    the order of the ids (null elements where a name is not known). ``tags`` are structs of key and value, sorted by
-    key.
+    the order of the ids (null elements where a name is not known). ``tags`` are lists of structs of key and value, both
+    text, sorted by key.
     """
 
     interface_id: pa.DictionaryArray
@@ -57,7 +56,7 @@ def interface_table(versions: Sequence[EniVersion]) -> InterfaceTable:
         vpc_id=_text(e.vpc_id for e in enis),
         subnet_id=_text(e.subnet_id for e in enis),
         az_id=_text(e.az_id for e in enis),
-        tags=pa.array([_structs(e.tags) for e in enis], _TAGS),
+        tags=_tags([e.tags for e in enis]),
         security_group_ids=_lists([[g.group_id for g in e.groups] for e in enis]),
         security_group_names=_lists([[g.name for g in e.groups] for e in enis]),
     )
@@ -67,13 +66,17 @@ def _text(values: Iterable[str | None]) -> pa.DictionaryArray:
     return pa.array(list(values), pa.string()).dictionary_encode()
 
 
-def _structs(tags: Tags) -> list[dict[str, str]]:
-    return [{"key": key, "value": value} for key, value in tags]
+def _tags(values: Sequence[Tags]) -> pa.ListArray:
+    keys = _text(key for value in values for key, _ in value)
+    texts = _text(text for value in values for _, text in value)
+    structs = pa.StructArray.from_arrays([keys, texts], ["key", "value"])
+    return pa.ListArray.from_arrays(_offsets(values), structs)
 
 
 def _lists(values: Sequence[Sequence[str | None]]) -> pa.ListArray:
-    offsets = [0]
-    for value in values:
-        offsets.append(offsets[-1] + len(value))
     items = _text(item for value in values for item in value)
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), items)
+    return pa.ListArray.from_arrays(_offsets(values), items)
+
+
+def _offsets(values: Sequence[Sequence[object]]) -> pa.Int32Array:
+    return pa.array([0, *accumulate(map(len, values))], pa.int32())
