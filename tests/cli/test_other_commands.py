@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import orjson
@@ -149,3 +152,28 @@ def test_the_help_of_each_command_has_two_examples(vpcflow: Vpcflow, command: li
     ]
     assert done.status == 0
     assert len([line for line in examples if not line.startswith("Usage")]) >= 2
+
+
+def test_a_command_imports_nothing_that_only_others_need() -> None:
+    code = (
+        "import sys; sys.argv = ['vpcflow', 'parse', '--help']\n"
+        "from vpcflow.__main__ import main\n"
+        "try: main()\n"
+        "finally: print('LOADED', *sys.modules)"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ
+    )
+
+    loaded = set(done.stdout.partition("LOADED")[2].split())
+    assert "vpcflow.cli.parse" in loaded
+    foreign = {"rich", "pydantic", "pandas", "maxminddb", "vpcflow.generate", "vpcflow.cli.demo"}
+    assert not loaded & foreign
+
+
+def test_a_wrong_command_is_told_from_all_there_are(vpcflow: Vpcflow) -> None:
+    done = vpcflow("enrihc")
+
+    assert done.status == 2
+    assert "enrich" in done.err
