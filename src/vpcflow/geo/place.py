@@ -45,69 +45,45 @@ def read_place(record: object) -> Place:
     if not isinstance(record, dict):
         return Place()
     is_nested = any(isinstance(record.get(key), dict | list) for key in _NESTED_KEYS)
-    return _nested_place(record) if is_nested else _flat_place(record)
+    code, name, region_code, region, city, *degrees = (_nested if is_nested else _flat)(record)
+    code, region = _text(code), _text(region)
+    return Place(
+        code,
+        _text(name) or (iso.country_name(code) if code else None),
+        _text(region_code) or (iso.region_code(code, region) if code and region else None),
+        region,
+        _text(city),
+        *_degrees(*degrees),
+        _as_number(record.get("autonomous_system_number")),
+        _text(record.get("autonomous_system_organization")),
+    )
 
 
+# Most records have the first: records are read by the thousand.
 _NESTED_KEYS = ("country", "city", "subdivisions", "location", "continent", "registered_country")
 _NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
-def _nested_place(record: Mapping[str, object]) -> Place:
+def _nested(record: Mapping[str, object]) -> tuple[object, ...]:
+    """Give country code and name, region code and name, city, latitude and longitude, whatever they are."""
     country, location = _mapping(record.get("country")), _mapping(record.get("location"))
     subdivisions = record.get("subdivisions")
     region = _mapping(subdivisions[0] if isinstance(subdivisions, list) and subdivisions else None)
-    return _place(
-        record,
-        country_code=country.get("iso_code"),
-        country_name=_mapping(country.get("names")).get("en"),
-        region_code=region.get("iso_code"),
-        region_name=_mapping(region.get("names")).get("en"),
-        city=_mapping(_mapping(record.get("city")).get("names")).get("en"),
-        latitude=location.get("latitude"),
-        longitude=location.get("longitude"),
+    return (
+        country.get("iso_code"),
+        _mapping(country.get("names")).get("en"),
+        region.get("iso_code"),
+        _mapping(region.get("names")).get("en"),
+        _mapping(_mapping(record.get("city")).get("names")).get("en"),
+        location.get("latitude"),
+        location.get("longitude"),
     )
 
 
-def _flat_place(record: Mapping[str, object]) -> Place:
-    return _place(
-        record,
-        country_code=record.get("country_code"),
-        country_name=None,
-        region_code=None,
-        region_name=record.get("state1"),
-        city=record.get("city"),
-        latitude=record.get("latitude"),
-        longitude=record.get("longitude"),
-    )
-
-
-def _place(
-    record: Mapping[str, object],
-    *,
-    country_code: object,
-    country_name: object,
-    region_code: object,
-    region_name: object,
-    city: object,
-    latitude: object,
-    longitude: object,
-) -> Place:
-    country, region, code = _text(country_code), _text(region_name), _text(region_code)
-    name = _text(country_name)
-    if country and not name:
-        name = iso.country_name(country)
-    if country and region and not code:
-        code = iso.region_code(country, region)
-    return Place(
-        country,
-        name,
-        code,
-        region,
-        _text(city),
-        *_degrees(latitude, longitude),
-        _as_number(record.get("autonomous_system_number")),
-        _text(record.get("autonomous_system_organization")),
-    )
+def _flat(record: Mapping[str, object]) -> tuple[object, ...]:
+    """Give the same of a flat record, which has neither country names nor region codes."""
+    country, region, city = (record.get(key) for key in ("country_code", "state1", "city"))
+    return country, None, None, region, city, record.get("latitude"), record.get("longitude")
 
 
 def _mapping(value: object) -> Mapping[str, object]:
@@ -126,6 +102,8 @@ def _degrees(latitude: object, longitude: object) -> tuple[float | None, float |
 
 
 def _number(value: object) -> float | None:
+    if type(value) is float:
+        return value if math.isfinite(value) else None
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
