@@ -42,8 +42,11 @@ def load(library: Path) -> Compiled:
 
 @functools.cache
 def compiled() -> Compiled | None:
-    """Give the library's functions; None where the installed vpcflow has none."""
-    return load(LIBRARY) if LIBRARY.exists() else None
+    """Give the library's functions; None where the installed vpcflow has none, or one for another machine."""
+    try:
+        return load(LIBRARY)
+    except OSError:
+        return None
 
 
 def is_available() -> bool:
