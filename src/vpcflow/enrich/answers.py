@@ -171,6 +171,8 @@ class Answers:
 
     def _times(self, *names: str) -> npt.NDArray[np.int64]:
         times = [self.flows.column(n) for n in names if n in self.flows.schema.names]
+        if times and times[0].null_count == 0:
+            return np.asarray(times[0].to_numpy(), np.int64)
         no_time = pa.scalar(NO_TIME, pa.int64())
         return np.asarray(pc.coalesce(*times, pa.repeat(no_time, self.flows.num_rows)))
 

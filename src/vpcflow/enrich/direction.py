@@ -41,6 +41,8 @@ def add_direction(flows: pa.RecordBatch, answers: Answers) -> dict[str, pa.Array
 
 
 def _logged(column: pa.DictionaryArray) -> npt.NDArray[np.int32]:
+    if column.null_count == len(column):
+        return np.full(len(column), -1, np.int32)
     known = {name: code for code, name in enumerate(DIRECTIONS)}
     meant = [known.get(text.lower(), -1) for text in column.dictionary.to_pylist()]
     # A null row's code is -1: it takes the item added at the end.

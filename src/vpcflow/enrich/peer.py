@@ -256,8 +256,9 @@ def _blocks(inventory: Inventory, answers: Answers, numbers: dict[str, int]) -> 
     sets = inventory.vpc_sets.members
     only = np.full(len(sets), -1, np.int32)
     scope = np.full((len(sets), len(numbers) + 1), -1, np.int8)
-    for number, vpc_ids in enumerate(sets):
-        members = [numbers[vpc_id] for vpc_id in vpc_ids]
+    set_of = inventory.vpc_sets.of(answers.end_addresses)
+    for number in np.flatnonzero(np.bincount(set_of)).tolist():
+        members = [numbers[vpc_id] for vpc_id in sets[number]]
         if members:
             # Only of a VPC whose own blocks are known can it be said that an address is in another.
             scope[number] = _UNKNOWN
@@ -265,7 +266,6 @@ def _blocks(inventory: Inventory, answers: Answers, numbers: dict[str, int]) -> 
             scope[number, members] = _VPC
         if len(members) == 1:
             only[number] = members[0]
-    set_of = inventory.vpc_sets.of(answers.end_addresses)
     return _Blocks(np.append(set_of, np.int32(0)), only, scope)
 
 

@@ -140,9 +140,12 @@ def _by_only_snapshot(
     row_of = np.full(int(runs.subject[-1]) + 2, -1, np.int32)
     row_of[runs.subject] = runs.row
     rows = row_of.take(subjects)
-    age_s = np.maximum(early - time_s, 0)
-    age_s -= np.maximum(time_s - late, 0)
-    distance = np.abs(age_s)
+    # In place, using up ``late``: a new array of all rows costs more than the arithmetic on it.
+    age_s = early - time_s
+    np.maximum(age_s, 0, out=age_s)
+    later_by = np.subtract(time_s, late, out=late)
+    age_s -= np.maximum(later_by, 0, out=later_by)
+    distance = np.abs(age_s, out=later_by)
     state = np.where(distance <= max_age_s, np.int8(NEAREST), np.int8(STALE))
     timeless = np.flatnonzero(early == NO_TIME)
     state[timeless], age_s[timeless], distance[timeless] = STALE, 0, 0
