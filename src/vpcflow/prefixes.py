@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
+import socket
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -16,7 +18,13 @@ if TYPE_CHECKING:
 # No value of a block, nor -1, which is none's.
 _CUT = np.int32(-2)
 
-_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+class _Block(NamedTuple):
+    """A CIDR block: its first address as a number, the length of its prefix, the length of its addresses."""
+
+    first: int
+    bits: int
+    width: int
 
 
 class Intervals(NamedTuple):
@@ -63,9 +71,9 @@ def prefix_table(blocks: Iterable[tuple[str, int]]) -> PrefixTable:
 
     Raises ValueError where a block is none, or has host bits set.
     """
-    values = {ipaddress.ip_network(cidr): value for cidr, value in blocks}
-    ipv4_starts, ipv4_values = _flatten([(n, v) for n, v in values.items() if n.version == 4])
-    ipv6_starts, ipv6_values = _flatten([(n, v) for n, v in values.items() if n.version == 6])
+    values = {_block(cidr): value for cidr, value in blocks}
+    ipv4_starts, ipv4_values = _flatten([(b, v) for b, v in values.items() if b.width == 32], 32)
+    ipv6_starts, ipv6_values = _flatten([(b, v) for b, v in values.items() if b.width == 128], 128)
     return _table(
         Intervals(np.array(ipv4_starts, np.uint64), np.array(ipv4_values, np.int32)),
         Intervals(
@@ -85,7 +93,20 @@ def ipv6_keys(high: npt.NDArray[np.uint64], low: npt.NDArray[np.uint64]) -> npt.
     return np.stack([high, low], axis=1).astype(">u8").view("S16").ravel()
 
 
-def _flatten(blocks: list[tuple[_Network, int]]) -> tuple[list[int], list[int]]:
+def _block(cidr: str) -> _Block:
+    """Read a block: what is spelt as usual by the system's function, ten times as fast as ``ipaddress``."""
+    text, _, length = cidr.partition("/")
+    family, width = (socket.AF_INET6, 128) if ":" in text else (socket.AF_INET, 32)
+    if length.isascii() and length.isdigit() and int(length) <= width and "%" not in text:
+        with contextlib.suppress(OSError, ValueError):
+            first, bits = int.from_bytes(socket.inet_pton(family, text)), int(length)
+            if not first & ((1 << (width - bits)) - 1):
+                return _Block(first, bits, width)
+    network = ipaddress.ip_network(cidr)
+    return _Block(int(network.network_address), network.prefixlen, network.max_prefixlen)
+
+
+def _flatten(blocks: list[tuple[_Block, int]], width: int) -> tuple[list[int], list[int]]:
     """Cut nested blocks into intervals without gaps: each start has the value in force from there on (-1: none)."""
     starts, values = [0], [-1]
     open_blocks: list[tuple[int, int]] = []
@@ -102,14 +123,13 @@ def _flatten(blocks: list[tuple[_Network, int]]) -> tuple[list[int], list[int]]:
             end, _ = open_blocks.pop()
             begin(end + 1, open_blocks[-1][1] if open_blocks else -1)
 
-    top = 0
-    for network, value in sorted(blocks, key=lambda b: (int(b[0].network_address), b[0].prefixlen)):
-        first, top = int(network.network_address), (1 << network.max_prefixlen)
-        close_before(first)
-        begin(first, value)
-        open_blocks.append((first + network.num_addresses - 1, value))
+    top = 1 << width
+    for block, value in sorted(blocks):
+        close_before(block.first)
+        begin(block.first, value)
+        open_blocks.append((block.first + (1 << (width - block.bits)) - 1, value))
     close_before(top)
-    if starts[-1] >= top > 0:
+    if starts[-1] >= top:
         starts.pop()
         values.pop()
     return starts, values

@@ -1,6 +1,8 @@
 import ipaddress
+import random
 
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,3 +48,30 @@ def test_of_equal_blocks_the_last_counts():
     )
 
     assert found.tolist() == [2, -1, -1, -1]
+
+
+def test_blocks_are_read_as_the_standard_library_reads_them() -> None:
+    draw = random.Random(7)
+    good = 0
+    for _ in range(20_000):
+        cidr = draw.choice(("10.0.0.0/8", "192.0.2.128/25", "0.0.0.0/0", "2001:db8::/32", "::/0"))
+        for _ in range(draw.choice((0, 1, 1, 2, 3))):
+            at = draw.randrange(len(cidr))
+            cidr = cidr[:at] + draw.choice("0123456789./:a%") + cidr[at + draw.randint(0, 1) :]
+        try:
+            network = ipaddress.ip_network(cidr)
+        except ValueError:
+            with pytest.raises(ValueError):
+                prefix_table([(cidr, 7)])
+            continue
+        found = prefix_table([(cidr, 7)])
+        intervals = found.ipv4 if network.version == 4 else found.ipv6
+        first = int(network.network_address)
+        starts = [
+            start if network.version == 4 else int.from_bytes(start.ljust(16, b"\0"))
+            for start in intervals.starts.tolist()
+        ]
+        assert [s for s, v in zip(starts, intervals.values.tolist()) if v == 7] == [first]
+        assert intervals.values.tolist().count(7) == 1
+        good += 1
+    assert good > 3_000
