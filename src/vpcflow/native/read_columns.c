@@ -11,6 +11,10 @@
 
 #include "native.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 enum kind { INT32, INT64, TEXT };
 
 enum { OUT_OF_MEMORY = -1, TOO_MANY_LINES = -2, TOO_MANY_MISFITS = -3 };
@@ -49,34 +53,47 @@ static inline uint64_t word_at(const uint8_t *at, const uint8_t *end) {
     return word;
 }
 
-/* Set the highest bit of each byte that is a space or a control character. */
-static inline uint64_t spaces(uint64_t word) {
+/* Set a bit, lowest first, for each of 64 bytes that is a space, a control character or not ASCII. */
+static inline uint64_t marks_of(const uint8_t *bytes) {
+    uint64_t marks = 0;
+#ifdef __SSE2__
+    /* Compared with signs: what is not ASCII is below zero. */
+    for (int i = 0; i < 4; i++) {
+        __m128i some = _mm_loadu_si128((const __m128i *)(bytes + 16 * i));
+        marks |= (uint64_t)(uint16_t)~_mm_movemask_epi8(_mm_cmpgt_epi8(some, _mm_set1_epi8(' '))) << (16 * i);
+    }
+#else
     const uint64_t low = 0x7f7f7f7f7f7f7f7f, high = 0x8080808080808080;
-    /* No byte carries into the next: 0x7f + 0x5f is below 0x100. */
-    return ~((word & low) + 0x5f5f5f5f5f5f5f5f) & ~word & high;
+    for (int i = 0; i < 8; i++) {
+        uint64_t word;
+        memcpy(&word, bytes + 8 * i, 8);
+        /* No byte carries into the next, 0x7f + 0x5f being below 0x100; the product puts the eight bits together. */
+        word = (~((word & low) + 0x5f5f5f5f5f5f5f5f) | word) & high;
+        marks |= ((word >> 7) * 0x0102040810204080) >> 56 << (8 * i);
+    }
+#endif
+    return marks;
 }
 
 /* Find the tokens of the line at `line`: token i is from bounds[i] up to bounds[i + 1] - 1. Tell whether it fits. */
 static int split(const uint8_t *text, int64_t line, int64_t size, uint32_t *bounds, int64_t columns) {
-    const uint64_t high = 0x8080808080808080;
-    const uint8_t *end = text + size;
-    uint64_t seen = 0;
     int64_t column = 0;
     bounds[0] = (uint32_t)line;
-    for (int64_t at = line;; at += 8) {
+    for (int64_t at = line;; at += 64) {
         /* Behind the end are zeros: the first of them ends the last line, as its line feed would. */
-        uint64_t word = word_at(text + at, end);
-        for (uint64_t marks = spaces(word); marks; marks &= marks - 1) {
-            int place = __builtin_ctzll(marks) >> 3;
-            int64_t mark = at + place;
+        uint8_t last[64];
+        const uint8_t *bytes = text + at;
+        if (size - at < 64)
+            bytes = memcpy(memset(last, 0, 64), bytes, (size_t)(size - at));
+        for (uint64_t marks = marks_of(bytes); marks; marks &= marks - 1) {
+            int64_t mark = at + __builtin_ctzll(marks);
             int is_last = mark == size || text[mark] == '\n';
             if (mark == bounds[column] || !(is_last || text[mark] == ' ') || is_last != (column == columns - 1))
                 return 0;
             bounds[++column] = (uint32_t)mark + 1;
             if (is_last)
-                return !((seen | (place ? word << (64 - 8 * place) : 0)) & high);
+                return 1;
         }
-        seen |= word;
     }
 }
 
