@@ -23,6 +23,7 @@ from build_hook import ROOT, SOURCES, own_platform
 from vpcflow import columns, linewise, native
 from vpcflow.addresses import read_quads
 from vpcflow.careful import check_line
+from vpcflow.enrich.identity import CONSTANTS, mix_plainly
 from vpcflow.fields import FIELDS, Kind
 from vpcflow.layout import DEFAULT, Layout
 from vpcflow.lines import Lines
@@ -238,6 +239,30 @@ def test_pieces_are_joined_as_take_would(seed: int, room: int) -> None:
     assert room > 1 or rows < 50 or len(buffers) > 1
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_rows_are_mixed_as_in_numpy(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    rows = int(draw.choice([0, 1, 70_000]))
+    sources = [random_source(draw, rows) for _ in range(draw.integers(0, 8))]
+
+    mixed = native.mix_rows(sources, rows, CONSTANTS)
+
+    assert mixed is not None
+    assert mixed.tobytes() == mix_plainly(sources, rows).tobytes()
+
+
+def random_source(draw: np.random.Generator, rows: int) -> native.Source:
+    valid = draw.random(rows) < 0.9 if draw.random() < 0.5 else None
+    seed = draw.integers(2**64, dtype=np.uint64)
+    kind = draw.choice([np.int32, np.int64])
+    if draw.random() < 0.5:
+        bounds = np.iinfo(kind)
+        values = draw.integers(bounds.min, bounds.max, rows, dtype=kind, endpoint=True)
+        return native.Source(values, None, seed, valid)
+    first, second = draw.integers(2**64, size=(2, 100), dtype=np.uint64)
+    return native.Source(draw.integers(100, size=rows, dtype=kind), (first, second), seed, valid)
+
+
 def test_ipv4_is_read_as_in_numpy_and_as_the_standard_library_does() -> None:
     draw = random.Random(7)
     texts = [random_quad(draw) for _ in range(20_000)]
@@ -302,7 +327,7 @@ def test_without_the_library_all_is_parsed_and_written_the_same(tmp_path: Path) 
     (tmp_path / "vpcflow" / "native" / "vpcflow.so").write_bytes(b"\x7fELF")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONSAFEPATH": "1"}
     names = "parse parse_properties corpus addresses pipeline".split()
-    files = [*(f"tests/test_{name}.py" for name in names), "tests/schemas"]
+    files = [*(f"tests/test_{name}.py" for name in names), "tests/enrich", "tests/schemas"]
     which = "from vpcflow import native; assert not native.is_available(), native.__file__"
 
     subprocess.run([sys.executable, "-c", which], env=environment, check=True)

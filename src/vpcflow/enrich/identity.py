@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from vpcflow.fields import ADDED_BY_COLUMN
 from vpcflow.linewise import BY_PLACE, identity_gaps
+from vpcflow.native import Source, mix_rows
 
 if TYPE_CHECKING:
     from vpcflow.enrich.answers import Answers
@@ -23,22 +24,12 @@ if TYPE_CHECKING:
 # Odd constants of the SplitMix64 and MurmurHash3 finalisers; the two lanes differ in all of them.
 _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 _LANES = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
+CONSTANTS = np.array([*_LANES, *_MIX])
+"""Both lanes' constants and the two of the mixing, as ``native.mix_rows`` takes them."""
+
 _SHORT_BYTES = 128
 _WINDOW_ROWS = 32_768
 _KEPT = np.array([(1 << 8 * count) - 1 for count in range(9)], np.uint64)
-
-
-class _Hashed(NamedTuple):
-    """
-    A column as it is hashed: its numbers, or, where there are ``hashes``, indices into these, one array a lane.
-
-    What stands at nulls, those rows that are not ``valid`` (None: there are none), is arbitrary.
-    """
-
-    values: npt.NDArray[np.integer]
-    hashes: tuple[Words, Words] | None
-    seed: np.uint64
-    valid: Mask | None
 
 
 def add_identity(flows: pa.RecordBatch, answers: Answers) -> dict[str, pa.Array]:
@@ -91,22 +82,33 @@ def _only(column: pa.Array, rows: Mask) -> pa.Array:
     )
 
 
-def _hashed(name: str, column: pa.Array) -> _Hashed:
+def _hashed(name: str, column: pa.Array) -> Source:
     """Make a column ready to be hashed, seeded by its name."""
     valid = column.is_valid().to_numpy(zero_copy_only=False) if column.null_count else None
     seeds = _seed(name, 0), _seed(name, 1)
     if pa.types.is_integer(column.type):
         values = column.fill_null(0) if column.null_count else column
-        return _Hashed(values.to_numpy(zero_copy_only=False), None, seeds[0], valid)
+        return Source(values.to_numpy(zero_copy_only=False), None, seeds[0], valid)
     if not pa.types.is_dictionary(column.type):
         column = column.cast(pa.string()).dictionary_encode()
     codes = column.indices.fill_null(0) if column.null_count else column.indices
     hashes = _hash_texts(column.dictionary.cast(pa.string()), seeds)
-    return _Hashed(codes.to_numpy(zero_copy_only=False), hashes, seeds[0], valid)
+    return Source(codes.to_numpy(zero_copy_only=False), hashes, seeds[0], valid)
 
 
-def _ids(columns: list[_Hashed], count: int) -> pa.Array:
-    """Mix the columns of each row and write the result, a few rows at a time: they stay in the processor's cache."""
+def _ids(columns: list[Source], count: int) -> pa.Array:
+    """Mix the columns of each row and write the result."""
+    text = mix_rows(columns, count, CONSTANTS)
+    if text is None:
+        text = mix_plainly(columns, count)
+    offsets = np.arange(0, 32 * count + 1, 32, dtype=np.int32)
+    return pa.Array.from_buffers(
+        pa.string(), count, [None, pa.py_buffer(offsets), pa.py_buffer(text)]
+    )
+
+
+def mix_plainly(columns: list[Source], count: int) -> npt.NDArray[np.uint8]:
+    """Do what ``native.mix_rows`` does, a few rows at a time: they stay in the processor's cache."""
     text = np.empty((count, 8), np.uint32)
     for start in range(0, count, _WINDOW_ROWS):
         rows = slice(start, min(start + _WINDOW_ROWS, count))
@@ -115,13 +117,10 @@ def _ids(columns: list[_Hashed], count: int) -> pa.Array:
             _absorb(lanes, column, rows)
         ids = np.stack([_mix(lane).astype(">u8") for lane in lanes], axis=1)
         np.take(_hex(), ids.view(">u2").astype(np.intp), out=text[rows], mode="clip")
-    offsets = np.arange(0, 32 * count + 1, 32, dtype=np.int32)
-    return pa.Array.from_buffers(
-        pa.string(), count, [None, pa.py_buffer(offsets), pa.py_buffer(text)]
-    )
+    return text.view(np.uint8).ravel()
 
 
-def _absorb(lanes: list[Words], column: _Hashed, rows: slice) -> None:
+def _absorb(lanes: list[Words], column: Source, rows: slice) -> None:
     """Mix these rows of a column into both lanes, where it is not null."""
     valid = None if column.valid is None else column.valid[rows]
     values = column.values[rows]

@@ -9,5 +9,6 @@ from vpcflow.native.ipv4 import read_ipv4
 from vpcflow.native.library import is_available
 from vpcflow.native.lines import read_columns
 from vpcflow.native.pieces import join_pieces
+from vpcflow.native.rows import Source, mix_rows
 
-__all__ = ["is_available", "join_pieces", "read_columns", "read_ipv4"]
+__all__ = ["Source", "is_available", "join_pieces", "mix_rows", "read_columns", "read_ipv4"]

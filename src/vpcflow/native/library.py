@@ -22,22 +22,21 @@ class Compiled(NamedTuple):
     read_columns: Callable[..., int]
     read_ipv4: Callable[..., None]
     join_pieces: Callable[..., int]
+    mix_rows: Callable[..., None]
 
 
 def load(library: Path) -> Compiled:
     """Load a library; it is called without Python's lock."""
     found = ctypes.CDLL(str(library))
-    read, ipv4, join = (
-        found.vpcflow_read_columns,
-        found.vpcflow_read_ipv4,
-        found.vpcflow_join_pieces,
-    )
+    read, ipv4 = found.vpcflow_read_columns, found.vpcflow_read_ipv4
+    join, mix = found.vpcflow_join_pieces, found.vpcflow_mix_rows
     read.restype = join.restype = _INT
-    ipv4.restype = None
+    ipv4.restype = mix.restype = None
     read.argtypes = (_PLACE, _INT, _INT, _PLACE, _INT, _PLACE, _PLACE, _INT, ctypes.c_uint64)
     ipv4.argtypes = (_PLACE, _PLACE, _INT, _PLACE, _PLACE)
     join.argtypes = (_PLACE, _PLACE, _PLACE, _INT, _INT, _INT, _INT, _PLACE, _INT, _PLACE)
-    return Compiled(read, ipv4, join)
+    mix.argtypes = (_PLACE, _INT, _INT, _PLACE, _PLACE)
+    return Compiled(read, ipv4, join, mix)
 
 
 @functools.cache
