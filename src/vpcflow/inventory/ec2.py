@@ -8,6 +8,7 @@ missing but the id: then KeyError is raised.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vpcflow.inventory.model import (
@@ -28,9 +29,12 @@ from vpcflow.inventory.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     Raw = Mapping[str, Any]
+
+# An account has far fewer groups than references to them.
+_group_ref = lru_cache(maxsize=1 << 14)(GroupRef)
 
 _PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "icmpv6": 58, "all": -1}
 
@@ -84,10 +88,11 @@ def _private_addresses(raw: Raw) -> tuple[PrivateAddress, ...]:
     }
     if primary:
         listed.setdefault(primary, True)
-    return tuple(
-        PrivateAddress(address, is_primary)
-        for address, is_primary in sorted(listed.items(), key=lambda a: (not a[1], a[0]))
-    )
+    # Mostly there is one: to sort it would take longer than all the rest.
+    ordered: Iterable[tuple[str, bool]] = listed.items()
+    if len(listed) > 1:
+        ordered = sorted(ordered, key=lambda a: (not a[1], a[0]))
+    return tuple([PrivateAddress(address, is_primary) for address, is_primary in ordered])
 
 
 def _public_addresses(raw: Raw) -> tuple[str, ...]:
@@ -102,7 +107,7 @@ def _public_addresses(raw: Raw) -> tuple[str, ...]:
 
 def _groups(raw: Raw) -> tuple[GroupRef, ...]:
     groups = {g["GroupId"]: g.get("GroupName") or None for g in raw.get("Groups") or ()}
-    return tuple(GroupRef(group_id, groups[group_id]) for group_id in sorted(groups))
+    return tuple([_group_ref(group_id, groups[group_id]) for group_id in sorted(groups)])
 
 
 def _connection_tracking(raw: Raw) -> ConnectionTracking | None:
@@ -281,7 +286,7 @@ def flow_log(raw: Raw) -> FlowLog:
 
 def tags(raw: list[dict[str, str]] | None) -> Tags:
     """Read a list of ``{"Key": …, "Value": …}``."""
-    return tuple(sorted((tag["Key"], tag.get("Value") or "") for tag in raw)) if raw else ()
+    return tuple(sorted([(tag["Key"], tag.get("Value") or "") for tag in raw])) if raw else ()
 
 
 def _protocol(text: str) -> int:

@@ -39,6 +39,8 @@ Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
+_ANYWHERE = (None, None)
+
 
 class Inventory:
     """
@@ -269,7 +271,7 @@ def _versions(
     snapshots: Iterable[Snapshot],
 ) -> tuple[list[list[Entry[EniVersion]]], Iterable[Scope]]:
     """Give the ENI versions of each snapshot, and the scopes of all."""
-    names: Entries[Instance, str | None] = Entries(lambda i: (i.instance_id, i.scope, i.name))
+    names: Entries[Instance, str | None] = Entries(lambda i: (i.instance_id, _ANYWHERE, i.name))
     unnamed: Entries[Eni, EniVersion] = Entries(
         lambda e: (e.interface_id, e.scope, EniVersion(e, None))
     )
@@ -284,7 +286,8 @@ def _versions(
                 if name is not None:
                     key = id(eni), name
                     if key not in known:
-                        known[key] = eni.interface_id, eni.scope, EniVersion(eni, name)
+                        interface_id, scope, _ = entries[place]
+                        known[key] = interface_id, scope, EniVersion(eni, name)
                     entries[place] = known[key]
         seen.append(entries)
     return seen, unnamed.scopes

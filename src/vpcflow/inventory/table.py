@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pyarrow as pa
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from vpcflow.inventory.model import Eni, Tags
 
@@ -47,34 +47,34 @@ def interface_table(versions: Sequence[EniVersion]) -> InterfaceTable:
     """Lay out versions as columns, in their order."""
     enis = [version.eni for version in versions]
     return InterfaceTable(
-        interface_id=_text(e.interface_id for e in enis),
-        type=_text(e.interface_type for e in enis),
-        owner_id=_text(e.owner_id for e in enis),
-        description=_text(e.description for e in enis),
-        instance_id=_text(e.instance_id for e in enis),
-        instance_name=_text(v.instance_name for v in versions),
-        vpc_id=_text(e.vpc_id for e in enis),
-        subnet_id=_text(e.subnet_id for e in enis),
-        az_id=_text(e.az_id for e in enis),
+        interface_id=_text([e.interface_id for e in enis]),
+        type=_text([e.interface_type for e in enis]),
+        owner_id=_text([e.owner_id for e in enis]),
+        description=_text([e.description for e in enis]),
+        instance_id=_text([e.instance_id for e in enis]),
+        instance_name=_text([v.instance_name for v in versions]),
+        vpc_id=_text([e.vpc_id for e in enis]),
+        subnet_id=_text([e.subnet_id for e in enis]),
+        az_id=_text([e.az_id for e in enis]),
         tags=_tags([e.tags for e in enis]),
         security_group_ids=_lists([[g.group_id for g in e.groups] for e in enis]),
         security_group_names=_lists([[g.name for g in e.groups] for e in enis]),
     )
 
 
-def _text(values: Iterable[str | None]) -> pa.DictionaryArray:
-    return pa.array(list(values), pa.string()).dictionary_encode()
+def _text(values: Sequence[str | None]) -> pa.DictionaryArray:
+    return pa.array(values, pa.string()).dictionary_encode()
 
 
 def _tags(values: Sequence[Tags]) -> pa.ListArray:
-    keys = _text(key for value in values for key, _ in value)
-    texts = _text(text for value in values for _, text in value)
+    keys = _text([key for value in values for key, _ in value])
+    texts = _text([text for value in values for _, text in value])
     structs = pa.StructArray.from_arrays([keys, texts], ["key", "value"])
     return pa.ListArray.from_arrays(_offsets(values), structs)
 
 
 def _lists(values: Sequence[Sequence[str | None]]) -> pa.ListArray:
-    items = _text(item for value in values for item in value)
+    items = _text([item for value in values for item in value])
     return pa.ListArray.from_arrays(_offsets(values), items)
 
 
