@@ -183,12 +183,11 @@ def _settle(
 ) -> dict[int, list[RowRun]]:
     """Make the runs of each subject disjoint, those of the networks around it included where it has none of its own."""
     count = len(book.numbers)
-    networks = list(book.numbers)
-    around = {number: book.above(networks[number]) for number in {key % count for key in held}}
+    around = book.nested()
     settled = {}
     for key, runs in held.items():
         place, number = divmod(key, count)
-        outer = [held[place * count + n] for n in around[number] if place * count + n in held]
+        outer = [held[k] for n in around.get(number, ()) if (k := place * count + n) in held]
         runs.sort()
         if outer or any(a.last >= b.first for a, b in pairwise(runs)):
             settled[key] = _disjoint(line, [runs, *outer])
