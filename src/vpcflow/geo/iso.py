@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 @cache
@@ -35,7 +35,7 @@ def region_code(country_code: str, region_name: str) -> str | None:
     >>> region_code("US", "Washington"), region_code("CA", "Quebec")
     ('WA', 'QC')
     """
-    return _region_codes().get(country_code.upper(), {}).get(_fold(region_name))
+    return _codes_of(country_code.upper()).get(_fold(region_name))
 
 
 @cache
@@ -46,12 +46,21 @@ def _country_names() -> Mapping[str, str]:
 
 
 @cache
-def _region_codes() -> Mapping[str, Mapping[str, str | None]]:
-    found: dict[str, dict[str, str | None]] = {}
+def _codes_of(country_code: str) -> Mapping[str, str | None]:
+    codes: dict[str, str | None] = {}
+    for code, region_name in _regions().get(country_code, ()):
+        name = _fold(region_name)
+        codes[name] = None if name in codes else code
+    return codes
+
+
+@cache
+def _regions() -> Mapping[str, Sequence[tuple[str, str]]]:
+    """Give code and name of the subdivisions of each country."""
+    found: dict[str, list[tuple[str, str]]] = {}
     for entry in _entries("3166-2"):
         country, _, code = entry["code"].partition("-")
-        codes, name = found.setdefault(country, {}), _fold(entry["name"])
-        codes[name] = None if name in codes else code
+        found.setdefault(country, []).append((code, entry["name"]))
     return found
 
 

@@ -272,25 +272,21 @@ def _versions(
 ) -> tuple[list[list[Entry[EniVersion]]], Iterable[Scope]]:
     """Give the ENI versions of each snapshot, and the scopes of all."""
     names: Entries[Instance, str | None] = Entries(lambda i: (i.instance_id, _ANYWHERE, i.name))
-    unnamed: Entries[Eni, EniVersion] = Entries(
-        lambda e: (e.interface_id, e.scope, EniVersion(e, None))
-    )
-    known: dict[tuple[int, str], Entry[EniVersion]] = {}
+    # Snapshots of a history share the objects that did not change; a version keeps its own, so identities stay.
+    known: dict[tuple[int, str | None], Entry[EniVersion]] = {}
     seen = []
     for snapshot in snapshots:
         name_of = {instance_id: name for instance_id, _, name in names.of(snapshot.instances)}
-        entries = unnamed.of(snapshot.interfaces)
-        if name_of:
-            for place, eni in enumerate(snapshot.interfaces):
-                name = name_of.get(eni.instance_id or "")
-                if name is not None:
-                    key = id(eni), name
-                    if key not in known:
-                        interface_id, scope, _ = entries[place]
-                        known[key] = interface_id, scope, EniVersion(eni, name)
-                    entries[place] = known[key]
+        entries = []
+        for eni in snapshot.interfaces:
+            name = name_of.get(eni.instance_id or "")
+            entry = known.get((id(eni), name))
+            if entry is None:
+                entry = eni.interface_id, eni.scope, EniVersion(eni, name)
+                known[id(eni), name] = entry
+            entries.append(entry)
         seen.append(entries)
-    return seen, unnamed.scopes
+    return seen, dict.fromkeys(scope for _, scope, _ in known.values())
 
 
 def _rows(

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from vpcflow.addresses import ipv6_number
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -34,9 +36,11 @@ class Network(NamedTuple):
 
 def network(text: str) -> Network | None:
     """Read an address or CIDR; None where the text is neither. Host bits are dropped, as AWS does."""
-    number = _ipv4_number(text)
-    if number is not None:
+    # The system reads the common case, a plain address, ten times as fast, by the same rule.
+    if (number := _ipv4_number(text)) is not None:
         return Network(number, 32, True)
+    if (number := ipv6_number(text)) is not None:
+        return Network(number, 128, False)
     try:
         if "/" not in text:
             address = ipaddress.ip_address(text)
@@ -48,7 +52,6 @@ def network(text: str) -> Network | None:
 
 
 def _ipv4_number(text: str) -> int | None:
-    """Read the common case, an IPv4 address, by the system: ten times as fast, and by the same rule."""
     try:
         return int.from_bytes(socket.inet_pton(socket.AF_INET, text))
     except (OSError, ValueError):
