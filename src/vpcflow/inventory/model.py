@@ -9,11 +9,8 @@ A `Snapshot` is a set of them captured together.
 from __future__ import annotations
 
 import re
-from dataclasses import MISSING, dataclass, fields
-from functools import lru_cache, wraps
-from typing import Any, TypeVar
-
-T = TypeVar("T")
+from dataclasses import dataclass
+from functools import lru_cache
 
 Tags = tuple[tuple[str, str], ...]
 """Tags as (key, value), sorted by key."""
@@ -41,23 +38,6 @@ def region_of(zone_or_arn: str | None) -> str | None:
     return found.group() if found else None
 
 
-def _quickly_made(cls: type[T]) -> type[T]:
-    """
-    Have the objects of a frozen dataclass with slots made in half the time; there are tens of thousands.
-
-    What ``dataclass`` writes sets each field by its name, past the class's own ``__setattr__``. A slot can set itself.
-    """
-    of_class: list[Any] = list(fields(cls))  # type: ignore[arg-type]
-    known: dict[str, Any] = {f"set_{f.name}": cls.__dict__[f.name].__set__ for f in of_class}
-    known |= {f"default_{f.name}": f.default for f in of_class}
-    given = [f.name + (f"=default_{f.name}" if f.default is not MISSING else "") for f in of_class]
-    body = "; ".join(f"set_{f.name}(self, {f.name})" for f in of_class)
-    exec(f"def __init__(self, {', '.join(given)}): {body}", known)
-    cls.__init__ = wraps(cls.__init__)(known["__init__"])  # type: ignore[method-assign]
-    return cls
-
-
-@_quickly_made
 @dataclass(frozen=True, slots=True)
 class PrivateAddress:
     """A private IPv4 address of an ENI."""
@@ -66,7 +46,6 @@ class PrivateAddress:
     is_primary: bool = False
 
 
-@_quickly_made
 @dataclass(frozen=True, slots=True)
 class GroupRef:
     """A security group as an ENI names it."""
@@ -84,7 +63,6 @@ class ConnectionTracking:
     udp_timeout_s: int | None = None
 
 
-@_quickly_made
 @dataclass(frozen=True, slots=True)
 class Eni:
     """
@@ -146,7 +124,6 @@ class SecurityGroup:
         return self.owner_id, self.region
 
 
-@_quickly_made
 @dataclass(frozen=True, slots=True)
 class SecurityGroupRule:
     """
@@ -222,7 +199,6 @@ class PrefixList:
         return (None if self.owner_id == "AWS" else self.owner_id), self.region
 
 
-@_quickly_made
 @dataclass(frozen=True, slots=True)
 class Instance:
     """An EC2 instance."""
