@@ -15,6 +15,8 @@ pytestmark = pytest.mark.soak
 
 LAUNCH = Path(__file__).parents[1] / "bench" / "launch.py"
 RECORDS = 1_000_000
+# A block of text and some more: what is left of each file then waits for the next one, in the shorter run too.
+RECORDS_A_FILE = 200_000
 # What an allocator keeps differs a little between runs; ten times the input would be far outside.
 TOLERANCE = 1.15
 
@@ -24,7 +26,13 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A simulation, and one of ten times the records, of the same interfaces and public addresses."""
     folder = tmp_path_factory.mktemp("scale")
     for name, times in (("one", 1), ("ten", 10)):
-        simulate(Scenario(name="scale", seed=5, records=times * RECORDS), folder / name)
+        scenario = Scenario(
+            name="scale",
+            seed=5,
+            records=times * RECORDS,
+            records_per_file=RECORDS_A_FILE,
+        )
+        simulate(scenario, folder / name)
     return folder / "one", folder / "ten"
 
 
