@@ -119,7 +119,7 @@ def _printable(text: str) -> str:
 
 
 def _bytes(text: str) -> bytes:
-    # A lone surrogate is either a byte that was not UTF-8, or was written as \udXXX in the JSON.
+    # A lone surrogate is either a byte that was not UTF-8, or was written as an escape in the JSON.
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:

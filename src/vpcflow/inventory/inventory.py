@@ -23,7 +23,7 @@ from vpcflow.inventory.holdings import (
 )
 from vpcflow.inventory.networks import network_book
 from vpcflow.inventory.table import EniVersion, interface_table
-from vpcflow.inventory.timeline import Entries, Entry, Run, runs_of, timeline
+from vpcflow.inventory.timeline import Entries, runs_of, timeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from vpcflow.inventory.holdings import OwnAddresses
     from vpcflow.inventory.model import Eni, FlowLog, Instance, Scope, Snapshot
     from vpcflow.inventory.networks import Located, Network, NetworkBook
-    from vpcflow.inventory.timeline import Entry
+    from vpcflow.inventory.timeline import Entry, Run
 
 Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
