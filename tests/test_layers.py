@@ -24,7 +24,7 @@ LAYERS: tuple[dict[str, str], ...] = (
     {"schemas": "schemas"},
     {
         "parse": "parse linewise columns careful tables ocsf",
-        "envelopes": "envelopes decode",
+        "envelopes": "envelopes flow_envelope decode",
         "encode": "json_lines fragments",
         "output": "file_schema pending_file row_groups",
         "inventory": "inventory",

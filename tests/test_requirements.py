@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-LOCKS = ("core", "dev", "spark")
+LOCKS = ("checkov", "core", "dev", "lambda", "sam", "spark")
 
 
 def locked(name: str) -> dict[str, set[str]]:
@@ -35,6 +35,9 @@ def asked_for() -> dict[str, list[Requirement]]:
         "core": core,
         "dev": [*core, *without_java, *project["dependency-groups"]["dev"]],
         "spark": [*core, *extras["spark"]],
+        "sam": project["dependency-groups"]["sam"],
+        "lambda": [*core, *extras["aws"]],
+        "checkov": project["dependency-groups"]["checkov"],
     }
     return {lock: [Requirement(text) for text in texts] for lock, texts in asked.items()}
 
@@ -65,7 +68,7 @@ def test_a_lock_holds_what_the_project_asks_for(lock: str) -> None:
         assert all(requirement.specifier.contains(v) for v in held), requirement
 
 
-@pytest.mark.parametrize("lock", ["core", "spark"])
+@pytest.mark.parametrize("lock", ["core", "lambda", "spark"])
 def test_what_is_tested_is_what_is_installed(lock: str) -> None:
     tested, installed = locked("dev"), locked(lock)
 

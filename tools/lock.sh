@@ -11,9 +11,12 @@ compile() {
     shift
     echo "locking requirements/$output"
     "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-        --fork-strategy fewest ${UPGRADE:-} --custom-compile-command "make lock" --output-file "requirements/$output" pyproject.toml "$@"
+        --fork-strategy fewest ${UPGRADE:-} --custom-compile-command "make lock" --output-file "requirements/$output" "$@"
 }
 
-compile dev.txt --extra aws --extra console --extra iceberg --extra opensearch --group dev
-compile core.txt --constraints requirements/dev.txt
-compile spark.txt --constraints requirements/dev.txt --extra spark
+compile dev.txt pyproject.toml --extra aws --extra console --extra iceberg --extra opensearch --group dev
+compile core.txt pyproject.toml --constraints requirements/dev.txt
+compile spark.txt pyproject.toml --constraints requirements/dev.txt --extra spark
+compile sam.txt --group sam
+compile checkov.txt --group checkov
+compile lambda.txt pyproject.toml --constraints requirements/dev.txt --extra aws

@@ -9,14 +9,18 @@ What vpcflow raises. A bad record is never an exception: it is a reject, counted
     ├── InventoryError     an inventory that cannot be loaded
     ├── ReferenceDataError a geolocation database, address range or network file that cannot be used
     ├── SinkError          an output that cannot be written
+    ├── AwsError           a call to AWS that was refused, or found no answer
+    ├── SettingsError      an environment variable of a Lambda function that makes no sense
     └── BooksError         records found and records accounted for differ: a defect of ours
 """
 
 __all__ = [
+    "AwsError",
     "BooksError",
     "FormatError",
     "InventoryError",
     "ReferenceDataError",
+    "SettingsError",
     "SinkError",
     "SourceError",
     "VpcflowError",
@@ -45,6 +49,23 @@ class ReferenceDataError(VpcflowError):
 
 class SinkError(VpcflowError):
     """An output cannot be written."""
+
+
+class AwsError(VpcflowError):
+    """
+    A call to AWS was refused, or found no answer.
+
+    ``code`` is AWS's error code or the name of the SDK's exception; ``permanent`` tells that no retry can mend it.
+    """
+
+    def __init__(self, text: str, *, code: str, permanent: bool) -> None:
+        super().__init__(text)
+        self.code = code
+        self.permanent = permanent
+
+
+class SettingsError(VpcflowError):
+    """A Lambda function's environment makes no sense; the text names each variable and what it may be."""
 
 
 class BooksError(VpcflowError):

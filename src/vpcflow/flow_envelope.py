@@ -1,0 +1,58 @@
+"""
+Our own wrapper around a flow log line on its way through a Firehose stream: one JSON object, versioned.
+
+``v`` is 1; ``id`` CloudWatch's event id, ``layout`` the line's layout as AWS spells it, each null where not known;
+``attempt`` how often the line was put back on the stream. A line that is not UTF-8 carries its bytes as surrogates
+(``\\udcNN``), so that it ends as it began.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+import orjson
+
+VERSION = 1
+
+
+class Wrapped(NamedTuple):
+    """A flow log line with what is known of it; no line feed in ``line``."""
+
+    line: bytes
+    event_id: str | None = None
+    layout: str | None = None
+    attempt: int = 0
+
+
+def wrap(wrapped: Wrapped) -> bytes:
+    """Write the envelope: one line of JSON, ended by a line feed."""
+    line, event_id, layout, attempt = wrapped
+    try:
+        text = line.decode()
+    except UnicodeDecodeError:
+        body = _envelope(line.decode("utf-8", "surrogateescape"), event_id, layout, attempt)
+        return json.dumps(body, separators=(",", ":")).encode() + b"\n"
+    return orjson.dumps(
+        _envelope(text, event_id, layout, attempt), option=orjson.OPT_APPEND_NEWLINE
+    )
+
+
+def unwrap(value: object) -> Wrapped | None:
+    """Give what a decoded JSON value wraps; None where it is no envelope of ours."""
+    if not isinstance(value, dict) or value.get("v") != VERSION:
+        return None
+    line, event_id = value.get("line"), value.get("id")
+    layout, attempt = value.get("layout"), value.get("attempt", 0)
+    if not isinstance(line, str) or not isinstance(attempt, int) or attempt < 0:
+        return None
+    if not all(one is None or isinstance(one, str) for one in (event_id, layout)):
+        return None
+    try:
+        return Wrapped(line.encode("utf-8", "surrogateescape"), event_id, layout, attempt)
+    except UnicodeEncodeError:
+        return None
+
+
+def _envelope(line: str, event_id: str | None, layout: str | None, attempt: int) -> dict[str, Any]:
+    return {"v": VERSION, "id": event_id, "line": line, "layout": layout, "attempt": attempt}
