@@ -15,10 +15,14 @@ from typing import Any
 import typer
 
 from vpcflow import cli, codes
+from vpcflow.errors import SettingsError
 from vpcflow.fields import ADDED, FIELDS, TGW_DEFAULT_LAYOUT, TGW_LAYOUT, VPC_FIELDS, Added, Field
+from vpcflow.lambdas.settings import SETTINGS, Setting, load_settings
+from vpcflow.lambdas.telemetry import METRICS
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
 NOTICE = "<!-- Written by `make docs` from the code: change it there. -->\n"
+EMF_PAGE = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format.html"
 AWS_PAGE = "https://docs.aws.amazon.com/vpc/latest/userguide/flow-log-records.html"
 
 
@@ -174,11 +178,72 @@ def _cell(text: str) -> str:
     return " ".join(text.replace(str(Path.home()), "~").replace("|", r"\|").split())
 
 
+def settings_page() -> str:
+    return "\n\n".join(
+        (
+            "# Settings of the functions",
+            "The Lambda functions take their settings from environment variables; an empty one counts as not set. A"
+            " wrong value stops a function as it starts, with one line in its log that names each wrong variable and"
+            " what it may be. The first three are those of aws-vpc-flow-log-appender.",
+            _table(
+                ("variable", "functions", "default", "meaning"),
+                (
+                    (f"`{s.name}`", ", ".join(s.functions), _default(s), s.help.replace("|", "\\|"))
+                    for s in SETTINGS
+                ),
+            ),
+        )
+    )
+
+
+def _default(setting: Setting) -> str:
+    needed = [name for name in setting.functions if not _takes(name, setting)]
+    if not needed:
+        return f"`{setting.default}`" if setting.default else ""
+    return (
+        "**must be set**"
+        if len(needed) == len(setting.functions)
+        else f"**must be set** for {', '.join(needed)}"
+    )
+
+
+def _takes(function: str, setting: Setting) -> bool:
+    """Tell whether a function starts without the setting."""
+    try:
+        load_settings(function, {})
+    except SettingsError as error:
+        return not re.search(rf"\b{setting.name}=", str(error))
+    return True
+
+
+def metrics_page() -> str:
+    return "\n\n".join(
+        (
+            "# Metrics and log lines of the functions",
+            "A function writes one line of JSON a batch. It is a log line and, in CloudWatch's [embedded metric"
+            f" format]({EMF_PAGE}), its metrics: CloudWatch makes them out of it, under the namespace of the setting"
+            " `METRICS_NAMESPACE` and with one dimension, `function`. A line holds numbers under the names below and"
+            " words of closed sets; addresses, keys and events have no way into it.",
+            "Beside the metrics it has `level` (`WARNING` where records were rejected or failed, or an error was"
+            " met; `ERROR` where the function raised), `event`, `request_id`, and `errors`: how often each error code"
+            " of AWS was met. With a higher `LOG_LEVEL` the metrics are all that is left.",
+            "Those marked • are told for every batch that counts records, also where they are 0; the others where they"
+            " are not.",
+            _table(
+                ("metric", "unit", "", "meaning"),
+                ((f"`{m.name}`", m.unit, "•" * m.always, m.meaning) for m in METRICS),
+            ),
+        )
+    )
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "codes.md": codes_page,
     "fields.md": fields_page,
+    "metrics.md": metrics_page,
     "rejects.md": rejects_page,
+    "settings.md": settings_page,
 }
 
 if __name__ == "__main__":
