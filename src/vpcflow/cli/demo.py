@@ -21,6 +21,7 @@ from vpcflow.cli.words import Words
 from vpcflow.errors import ReferenceDataError, SinkError
 from vpcflow.generate.scenario import LAYOUTS, Scenario, SimulationReport, utc
 from vpcflow.generate.simulate import simulate
+from vpcflow.geo import GeoDatabase
 from vpcflow.geo.fetch import data_folder, default_geo_path, fetch_geo
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def _show(
     _table(console, "Turned away at port", "port", seen.rejected_ports)
     if seen.countries:
         _table(console, "Visitors from", "country", seen.countries)
-        if reference.geo is not None and reference.geo.attribution:
+        if isinstance(reference.geo, GeoDatabase) and reference.geo.attribution:
             console.print(f"  [dim]{reference.geo.attribution}, {reference.geo.build_date}[/]")
     console.print("\n[bold]Files[/]")
     console.print(

@@ -10,7 +10,7 @@ from vpcflow.enrich.answers import codes_of
 
 if TYPE_CHECKING:
     from vpcflow.enrich.answers import Answers
-    from vpcflow.geo import GeoDatabase
+    from vpcflow.geo import GeoLookup
 
 _PLACE_FIELDS = (
     "country_code",
@@ -28,8 +28,8 @@ def add_src_geo(flows: pa.RecordBatch, answers: Answers) -> dict[str, pa.Array]:
     """
     Write the place and the autonomous system of ``srcaddr``.
 
-    It is the address as at the network interface, also where ``pkt_srcaddr`` is another. Null without a database,
-    where the database does not know the address, and for private, reserved and documentation addresses.
+    It is the address as at the network interface, also where ``pkt_srcaddr`` is another. Null without someone to ask,
+    where nobody knows the address, and for private, reserved and documentation addresses.
     """
     return _add_geo("src", answers)
 
@@ -48,11 +48,11 @@ def _add_geo(side: str, answers: Answers) -> dict[str, pa.Array]:
 
 
 def _look_up(
-    answers: Answers, address: str, database: GeoDatabase | None, columns: dict[str, str]
+    answers: Answers, address: str, lookup: GeoLookup | None, columns: dict[str, str]
 ) -> dict[str, pa.Array]:
     """Write columns from the fields of ``Place`` named beside them."""
-    if database is None:
+    if lookup is None:
         return {column: answers.nulls(column) for column in columns}
-    found = database.places(answers.addresses(address))
+    found = lookup.places(answers.addresses(address))
     places = found.spread(codes_of(answers.column(address)))
     return {column: places.column(field) for column, field in columns.items()}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vpcflow.aws_ranges import AwsRanges
-    from vpcflow.geo import GeoDatabase
+    from vpcflow.geo import GeoLookup
     from vpcflow.inventory import Inventory
     from vpcflow.networks import Networks
 
@@ -22,8 +22,8 @@ class Reference:
     """
 
     inventory: Inventory | None = None
-    geo: GeoDatabase | None = None
-    asn: GeoDatabase | None = None
+    geo: GeoLookup | None = None
+    asn: GeoLookup | None = None
     aws_ranges: AwsRanges | None = None
     networks: Networks | None = None
     max_age_s: int = 3600
