@@ -17,7 +17,7 @@ demo: $(stamp) ## generate traffic of a simulated VPC, enrich it and show what i
 test: $(stamp) ## run the fast tests
 	@$(bin)/python -m pytest
 
-integration: $(stamp) ## run the tests that build, start processes, or need Java or an emulator
+integration: $(stamp) .venv-emulator/.installed ## run the tests that build, start processes, or need Java or an emulator
 	@$(bin)/python -m pytest -m integration
 
 soak: $(stamp) ## run the long proofs
@@ -54,6 +54,9 @@ lock: $(stamp) ## write requirements/*.txt anew
 $(stamp): requirements/dev.txt pyproject.toml tools/setup.sh hatch_build.py $(wildcard src/vpcflow/native/*.[ch])
 	@tools/setup.sh
 
+.venv-%/.installed: requirements/%.txt tools/environment.sh $(stamp)
+	@tools/environment.sh $*
+
 clean: ## remove what was made, the demo's files too
-	rm -rf .venv build dist demo bench/data .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* build dist demo bench/data .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +

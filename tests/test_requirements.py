@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-LOCKS = ("checkov", "core", "dev", "lambda", "sam", "spark")
+LOCKS = ("checkov", "core", "dev", "emulator", "lambda", "sam", "spark")
 
 
 def locked(name: str) -> dict[str, set[str]]:
@@ -38,6 +38,7 @@ def asked_for() -> dict[str, list[Requirement]]:
         "sam": project["dependency-groups"]["sam"],
         "lambda": [*core, *extras["aws"]],
         "checkov": project["dependency-groups"]["checkov"],
+        "emulator": project["dependency-groups"]["emulator"],
     }
     return {lock: [Requirement(text) for text in texts] for lock, texts in asked.items()}
 

@@ -19,4 +19,5 @@ compile core.txt pyproject.toml --constraints requirements/dev.txt
 compile spark.txt pyproject.toml --constraints requirements/dev.txt --extra spark
 compile sam.txt --group sam
 compile checkov.txt --group checkov
+compile emulator.txt --group emulator
 compile lambda.txt pyproject.toml --constraints requirements/dev.txt --extra aws
