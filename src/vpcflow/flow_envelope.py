@@ -4,6 +4,10 @@ Our own wrapper around a flow log line on its way through a Firehose stream: one
 ``v`` is 1; ``id`` CloudWatch's event id, ``layout`` the line's layout as AWS spells it, each null where not known;
 ``attempt`` how often the line was put back on the stream. A line that is not UTF-8 carries its bytes as surrogates
 (``\\udcNN``), so that it ends as it began.
+
+A document that was made before, and that the destination would not have then, goes over the stream again as
+``{"v": 1, "document": "…"}``: the decorator hands the text on as it is, so that it keeps its id and what was known when
+it was made.
 """
 
 from __future__ import annotations
@@ -28,14 +32,14 @@ class Wrapped(NamedTuple):
 def wrap(wrapped: Wrapped) -> bytes:
     """Write the envelope: one line of JSON, ended by a line feed."""
     line, event_id, layout, attempt = wrapped
-    try:
-        text = line.decode()
-    except UnicodeDecodeError:
-        body = _envelope(line.decode("utf-8", "surrogateescape"), event_id, layout, attempt)
-        return json.dumps(body, separators=(",", ":")).encode() + b"\n"
-    return orjson.dumps(
-        _envelope(text, event_id, layout, attempt), option=orjson.OPT_APPEND_NEWLINE
-    )
+    text = line.decode("utf-8", "surrogateescape")
+    return _dump({"v": VERSION, "id": event_id, "line": text, "layout": layout, "attempt": attempt})
+
+
+def wrap_document(document: bytes) -> bytes:
+    """Write the envelope around a document: one line of JSON, ended by a line feed."""
+    text = document.rstrip(b"\r\n").decode("utf-8", "surrogateescape")
+    return _dump({"v": VERSION, "document": text})
 
 
 def unwrap(value: object) -> Wrapped | None:
@@ -54,5 +58,21 @@ def unwrap(value: object) -> Wrapped | None:
         return None
 
 
-def _envelope(line: str, event_id: str | None, layout: str | None, attempt: int) -> dict[str, Any]:
-    return {"v": VERSION, "id": event_id, "line": line, "layout": layout, "attempt": attempt}
+def unwrap_document(value: object) -> bytes | None:
+    """Give the document that a decoded JSON value wraps, without line feed; None where it wraps none."""
+    if not isinstance(value, dict) or value.get("v") != VERSION:
+        return None
+    document = value.get("document")
+    if not isinstance(document, str):
+        return None
+    try:
+        return document.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return None
+
+
+def _dump(envelope: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(envelope, option=orjson.OPT_APPEND_NEWLINE)
+    except orjson.JSONEncodeError:  # surrogates
+        return json.dumps(envelope, separators=(",", ":")).encode() + b"\n"
