@@ -18,7 +18,7 @@ LAYERS: tuple[dict[str, str], ...] = (
     {"cli": "cli", "lambdas": "lambdas", "spark": "spark", "console": "console"},
     {"aws": "aws"},
     {"generate": "generate", "store": "store"},
-    {"pipeline": "pipeline stats"},
+    {"pipeline": "pipeline stats ingest"},
     {"rules": "rules"},
     {"enrich": "enrich", "sinks": "sinks", "sources": "sources"},
     {"schemas": "schemas"},

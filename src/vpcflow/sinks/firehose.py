@@ -62,13 +62,16 @@ class PutResult(NamedTuple):
 
     The code is that of the last refusal, ``TOO_LARGE`` or ``NOT_SENT``. ``unknown`` holds the places of those that may
     have been taken all the same, in a call that was not answered. ``possible_duplicates`` is the most copies too many
-    there can be on the stream for this; ``error`` the last fault of a whole call.
+    there can be on the stream for this. ``refusals`` and ``unanswered`` count records each time; ``error`` is the last
+    fault of a whole call.
     """
 
     codes: tuple[str | None, ...]
     unknown: frozenset[int] = frozenset()
     possible_duplicates: int = 0
     calls: int = 0
+    refusals: int = 0
+    unanswered: int = 0
     error: AwsError | None = None
 
     @property
@@ -110,7 +113,7 @@ def put_all(
     ]
     waiting = deque(place for place, code in enumerate(codes) if code == NOT_SENT)
     unanswered: Counter[int] = Counter()
-    calls = refusals = 0
+    calls = refusals = in_a_row = 0
     error: AwsError | None = None
     while waiting and clock() < deadline:
         places = _take_call(waiting, records)
@@ -125,16 +128,17 @@ def put_all(
         for place, answer in zip(places, answers):
             codes[place] = answer
         refused = [place for place in places if codes[place] is not None]
+        refusals += len(refused)
         waiting.extendleft(reversed(refused))
         if error is not None and error.permanent:
             for place in waiting:
                 codes[place] = error.code
             break
         if not refused:
-            refusals = 0
+            in_a_row = 0
             continue
-        wait_s = random() * min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** min(refusals, 10))
-        refusals += 1
+        wait_s = random() * min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** min(in_a_row, 10))
+        in_a_row += 1
         if clock() + wait_s >= deadline:
             break
         sleep(wait_s)
@@ -143,6 +147,8 @@ def put_all(
         frozenset(place for place in unanswered if codes[place] is not None),
         sum(max(0, n - (codes[place] is not None)) for place, n in unanswered.items()),
         calls,
+        refusals - unanswered.total(),
+        unanswered.total(),
         error,
     )
 
