@@ -45,26 +45,45 @@ def read_place(record: object) -> Place:
     if not isinstance(record, dict):
         return Place()
     is_nested = any(isinstance(record.get(key), dict | list) for key in _NESTED_KEYS)
-    code, name, region_code, region, city, *degrees = (_nested if is_nested else _flat)(record)
-    code, region = _text(code), _text(region)
+    return place_of(
+        *(_nested if is_nested else _flat)(record),
+        record.get("autonomous_system_number"),
+        record.get("autonomous_system_organization"),
+    )
+
+
+def place_of(
+    country_code: object,
+    country_name: object,
+    region_code: object,
+    region_name: object,
+    city: object,
+    latitude: object,
+    longitude: object,
+    as_number: object = None,
+    as_org: object = None,
+) -> Place:
+    """Make a place of values as somebody else has them, by the rules of ``read_place``."""
+    code, region = _text(country_code), _text(region_name)
     return Place(
         code,
-        _text(name) or (iso.country_name(code) if code else None),
+        _text(country_name) or (iso.country_name(code) if code else None),
         _text(region_code) or (iso.region_code(code, region) if code and region else None),
         region,
         _text(city),
-        *_degrees(*degrees),
-        _as_number(record.get("autonomous_system_number")),
-        _text(record.get("autonomous_system_organization")),
+        *_degrees(latitude, longitude),
+        _as_number(as_number),
+        _text(as_org),
     )
 
 
 # Most records have the first: records are read by the thousand.
 _NESTED_KEYS = ("country", "city", "subdivisions", "location", "continent", "registered_country")
+_Values = tuple[object, object, object, object, object, object, object]
 _NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
-def _nested(record: Mapping[str, object]) -> tuple[object, ...]:
+def _nested(record: Mapping[str, object]) -> _Values:
     """Give country code and name, region code and name, city, latitude and longitude, whatever they are."""
     country, location = _mapping(record.get("country")), _mapping(record.get("location"))
     subdivisions = record.get("subdivisions")
@@ -80,7 +99,7 @@ def _nested(record: Mapping[str, object]) -> tuple[object, ...]:
     )
 
 
-def _flat(record: Mapping[str, object]) -> tuple[object, ...]:
+def _flat(record: Mapping[str, object]) -> _Values:
     """Give the same of a flat record, which has neither country names nor region codes."""
     country, region, city = (record.get(key) for key in ("country_code", "state1", "city"))
     return country, None, None, region, city, record.get("latitude"), record.get("longitude")
