@@ -1,5 +1,5 @@
 """
-Write ``docs/reference/`` from the code, so that the pages cannot say anything else than it does.
+Write ``docs/reference/`` from the code, so that the pages cannot say anything else than it does; and ``docs/cost.md``.
 
 ``--check`` writes nothing, names the pages that are stale and exits with 1 if there are any.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from cost import cost_page
 
 from vpcflow import cli, codes
 from vpcflow.errors import SettingsError
@@ -20,7 +21,7 @@ from vpcflow.fields import ADDED, FIELDS, TGW_DEFAULT_LAYOUT, TGW_LAYOUT, VPC_FI
 from vpcflow.lambdas.settings import SETTINGS, Setting, load_settings
 from vpcflow.lambdas.telemetry import METRICS
 
-FOLDER = Path(__file__).parents[1] / "docs" / "reference"
+FOLDER = Path(__file__).parents[1] / "docs"
 NOTICE = "<!-- Written by `make docs` from the code: change it there. -->\n"
 EMF_PAGE = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format.html"
 AWS_PAGE = "https://docs.aws.amazon.com/vpc/latest/userguide/flow-log-records.html"
@@ -31,12 +32,12 @@ def main(arguments: list[str]) -> int:
     stale = [name for name, text in pages.items() if _read(FOLDER / name) != text]
     if "--check" in arguments:
         for name in stale:
-            print(f"docs/reference/{name} is stale: run `make docs`", file=sys.stderr)
+            print(f"docs/{name} is stale: run `make docs`", file=sys.stderr)
         return 1 if stale else 0
-    FOLDER.mkdir(parents=True, exist_ok=True)
     for name in stale:
+        (FOLDER / name).parent.mkdir(parents=True, exist_ok=True)
         (FOLDER / name).write_text(pages[name])
-        print(f"wrote docs/reference/{name}")
+        print(f"wrote docs/{name}")
     return 0
 
 
@@ -238,12 +239,13 @@ def metrics_page() -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
-    "cli.md": cli_page,
-    "codes.md": codes_page,
-    "fields.md": fields_page,
-    "metrics.md": metrics_page,
-    "rejects.md": rejects_page,
-    "settings.md": settings_page,
+    "cost.md": cost_page,
+    "reference/cli.md": cli_page,
+    "reference/codes.md": codes_page,
+    "reference/fields.md": fields_page,
+    "reference/metrics.md": metrics_page,
+    "reference/rejects.md": rejects_page,
+    "reference/settings.md": settings_page,
 }
 
 if __name__ == "__main__":
