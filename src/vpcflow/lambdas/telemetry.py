@@ -92,6 +92,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("puts", "Count", "Calls of PutRecordBatch"),
     Metric("puts_refused", "Count", "Records that a stream refused, each time"),
     Metric("puts_unanswered", "Count", "Records of calls that were not answered"),
+    Metric("possible_duplicates", "Count", "Most copies too many that may be on a stream: records sent again after a call that was not answered"),
     Metric("puts_not_allowed", "Count", "Batches that could put nothing back: the stream's source allows no puts"),
     Metric("puts_resting", "Count", "Batches that put nothing back, as a put failed for good within the last five minutes"),
     Metric("attempts_spent", "Count", "Lines that were put back as often as is allowed"),
