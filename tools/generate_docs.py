@@ -1,5 +1,6 @@
 """
-Write ``docs/reference/`` from the code, so that the pages cannot say anything else than it does; and ``docs/cost.md``.
+Write ``docs/reference/`` from the code, so that the pages cannot say anything else than it does; and ``docs/cost.md``
+and the picture of the architecture.
 
 ``--check`` writes nothing, names the pages that are stale and exits with 1 if there are any.
 """
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from architecture_diagram import architecture
 from cost import cost_page
 
 from vpcflow import cli, codes
@@ -28,7 +30,10 @@ AWS_PAGE = "https://docs.aws.amazon.com/vpc/latest/userguide/flow-log-records.ht
 
 
 def main(arguments: list[str]) -> int:
-    pages = {name: f"{NOTICE}\n{write().strip()}\n" for name, write in PAGES.items()}
+    pages = {
+        name: f"{NOTICE}\n{write().strip()}\n" if name.endswith(".md") else write()
+        for name, write in PAGES.items()
+    }
     stale = [name for name, text in pages.items() if _read(FOLDER / name) != text]
     if "--check" in arguments:
         for name in stale:
@@ -240,6 +245,7 @@ def metrics_page() -> str:
 
 PAGES: dict[str, Callable[[], str]] = {
     "cost.md": cost_page,
+    "images/architecture.svg": architecture,
     "reference/cli.md": cli_page,
     "reference/codes.md": codes_page,
     "reference/fields.md": fields_page,
