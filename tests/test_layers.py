@@ -17,7 +17,7 @@ LAYERS: tuple[dict[str, str], ...] = (
     {"library": "__init__ __main__"},
     {"cli": "cli", "lambdas": "lambdas", "spark": "spark", "console": "console"},
     {"aws": "aws"},
-    {"generate": "generate", "store": "store"},
+    {"generate": "generate", "store": "store", "local_firehose": "local_firehose"},
     {"pipeline": "pipeline stats ingest"},
     {"rules": "rules"},
     {"enrich": "enrich", "sinks": "sinks", "sources": "sources"},
