@@ -9,6 +9,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
     {
         "geo_unknown": "the database or ipstack answered, and knows no place for the address",
         "geo_database_missing": "there is no database: it could not be fetched from S3",
+        "geo_database_corrupt": "the database turned out to be damaged on a look-up",
         "geo_no_key": "ipstack's key could not be read from Parameter Store, or is no key",
         "geo_key_refused": "ipstack does not know the key (101); no call for an hour",
         "geo_account_inactive": "ipstack's account is not active (102); no call for an hour",
