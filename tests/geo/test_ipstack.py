@@ -453,6 +453,17 @@ def test_five_thousand_new_addresses_take_no_longer_than_they_may():
     assert service.reasons == {"geo_time_spent": 5000 - len(service.asked)}
 
 
+def test_look_ups_that_follow_each_other_share_the_time():
+    service = Ipstack(takes_s=0.1)
+    lookup = service.lookup(month=1_000_000, wait_s=2.0)
+    texts = public(5000)
+
+    for first in range(0, 5000, 500):
+        cities(lookup, *texts[first : first + 500])
+
+    assert service.monotonic.now_s <= 2.5
+
+
 def test_addresses_left_for_want_of_time_are_looked_up_with_later_batches():
     service = Ipstack(takes_s=0.1)
     lookup = service.lookup(month=1_000_000, wait_s=2.0)

@@ -6,7 +6,7 @@ import contextlib
 import io
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from botocore.exceptions import BotoCoreError
 from urllib3.exceptions import HTTPError
@@ -17,7 +17,7 @@ from vpcflow.errors import AwsError
 from vpcflow.object_store import StoredObject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
     from typing import BinaryIO
 
@@ -29,8 +29,18 @@ _PARTS_AT_ONCE = 4
 # Breaks without a byte of progress in between; progress sets the count back.
 _MOST_BREAKS = 5
 _FIRST_PAUSE_S = 0.2
+_NOT_MODIFIED = "304"
 # What breaks while a body is read; some of it reaches us as the SDK's own HTTP library raises it.
 _BREAKS = (BotoCoreError, HTTPError, OSError)
+
+
+class OpenedObject(NamedTuple):
+    """One version of an object: its ETag, its size, its own metadata (names in lower case), its bytes."""
+
+    etag: str
+    size_bytes: int
+    metadata: Mapping[str, str]
+    body: BinaryIO
 
 
 class S3:
@@ -61,6 +71,20 @@ class S3:
         with aws_errors(f"read s3://{bucket}/{key}"):
             answer = self._client.get_object(Bucket=bucket, Key=key)
         return cast("BinaryIO", _Body(self._client, bucket, key, answer, self._sleep))
+
+    def open_other(self, bucket: str, key: str, etag: str | None) -> OpenedObject | None:
+        """Open an object as ``open`` does; None where it still has this ETag."""
+        known = {} if etag is None else {"IfNoneMatch": etag}
+        try:
+            with aws_errors(f"read s3://{bucket}/{key}"):
+                answer = self._client.get_object(Bucket=bucket, Key=key, **known)
+        except AwsError as error:
+            if error.code == _NOT_MODIFIED:
+                return None
+            raise
+        body = cast("BinaryIO", _Body(self._client, bucket, key, answer, self._sleep))
+        size_bytes = int(answer["ContentLength"])
+        return OpenedObject(answer["ETag"], size_bytes, answer.get("Metadata", {}), body)
 
     def read(self, bucket: str, key: str) -> bytes:
         with self.open(bucket, key) as body:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import orjson
 
 from vpcflow.codes import REJECT_REASONS
+from vpcflow.geo.counted import COUNTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -104,7 +105,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("look_ups_limited", "Count", "Network interfaces not asked for, as enough calls were made of late"),
     Metric("look_ups_failed", "Count", "Such calls that failed"),
     Metric("enis_unknown", "Count", "Network interfaces that neither the inventory nor EC2 knows"),
-    Metric("geo_misses", "Count", "Public addresses without a place"),
+    *(Metric(name, "Count", f"{meaning[:1].upper()}{meaning[1:]}") for name, meaning in COUNTED.items()),
     Metric("other", "Count", "What was counted under a name that is not in this table: a defect"),
 )  # fmt: skip
 METRIC_BY_NAME: Mapping[str, Metric] = MappingProxyType({m.name: m for m in METRICS})
