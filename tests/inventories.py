@@ -33,11 +33,21 @@ def eni(number: int, *addresses: str, groups: str = "sg-a", **fields: Any) -> En
 
 
 def snapshot(
-    captured_at: int, *enis: Eni, scopes: Sequence[Any] = (SCOPE,), **fields: Any
+    captured_at: int,
+    *enis: Eni,
+    scopes: Sequence[Any] = (SCOPE,),
+    gaps: Sequence[Any] = (),
+    **fields: Any,
 ) -> Snapshot:
     """Make a snapshot that captured interfaces, and the other lists given."""
-    kinds = frozenset({"interfaces", *fields})
-    return Snapshot(captured_at, scopes=tuple(scopes), kinds=kinds, interfaces=enis, **fields)
+    return Snapshot(
+        captured_at,
+        scopes=tuple(scopes),
+        gaps=tuple(gaps),
+        kinds=frozenset({"interfaces", *fields}),
+        interfaces=enis,
+        **fields,
+    )
 
 
 def inventory(*snapshots: Snapshot) -> Inventory:

@@ -25,11 +25,11 @@ class FakeStore:
         self.pending: set[str] = set()
         self.refused: set[str] = set()
 
-    def objects(self, bucket: str, prefix: str) -> Iterator[StoredObject]:
+    def objects(self, bucket: str, prefix: str, after: str = "") -> Iterator[StoredObject]:
         self._count("objects", bucket, prefix)
         self.listed.append(prefix)
         for key, data in self._in_order(bucket):
-            if key.startswith(prefix):
+            if key.startswith(prefix) and key.encode() > after.encode():
                 yield StoredObject(key, len(data), MODIFIED_AT)
 
     def folder(self, bucket: str, prefix: str) -> Iterator[StoredObject | str]:

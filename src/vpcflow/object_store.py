@@ -61,8 +61,8 @@ class Upload(Protocol):
 class ObjectStore(Protocol):
     """Objects by bucket and key. Every call raises ``AwsError`` where it is refused, or not answered in the end."""
 
-    def objects(self, bucket: str, prefix: str) -> Iterator[StoredObject]:
-        """Yield all objects whose key begins with the prefix, in the order of the keys' UTF-8 bytes."""
+    def objects(self, bucket: str, prefix: str, after: str = "") -> Iterator[StoredObject]:
+        """Yield all objects whose key begins with the prefix and comes after one, in the order of UTF-8 bytes."""
         ...
 
     def folder(self, bucket: str, prefix: str) -> Iterator[StoredObject | str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from vpcflow.enrich import enrich
 from vpcflow.errors import FormatError
 from vpcflow.fields import ADDED_BY_COLUMN, FIELD_BY_COLUMN
+from vpcflow.layout import parse_log_format
 from vpcflow.lines import Lines
 from vpcflow.linewise import BY_PLACE, BadHeader
 from vpcflow.parse import Parsed, parse
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from vpcflow.enrich import Reference
+    from vpcflow.inventory import FlowLog
     from vpcflow.layout import Layout
     from vpcflow.rejects import Reject
     from vpcflow.stats import Books
@@ -54,6 +56,38 @@ class Layouts:
     def possible(self, log_group: str | None) -> tuple[Layout, ...]:
         """Give the possible layouts of lines of a log group, or of lines that are of none; empty: AWS's defaults."""
         return self.stated or self._of_group.get(log_group or "", self._others)
+
+
+def layouts_of(
+    stated: Sequence[Layout],
+    flow_logs: Iterable[FlowLog],
+    warn: Warn,
+    *,
+    others: Iterable[FlowLog] | None = None,
+) -> Layouts:
+    """
+    Give the layouts stated, else those of an account's flow logs by log group; a format that makes no sense is said.
+
+    Lines of no group known may have any of ``others``, by default of all.
+    """
+    of_group: dict[str, dict[Layout, None]] = {}
+    layout_of: dict[FlowLog, Layout] = {}
+    for flow_log in flow_logs:
+        try:
+            layout = parse_log_format(flow_log.log_format) if flow_log.log_format else None
+        except FormatError as error:
+            warn(f"the inventory's flow log {flow_log.flow_log_id}: {error}")
+            continue
+        if layout is not None:
+            layout_of[flow_log] = layout
+            of_group.setdefault(flow_log.log_group_name or "", {})[layout] = None
+    of_group.pop("", None)
+    wanted = layout_of if others is None else others
+    return Layouts(
+        stated,
+        of_group={group: tuple(layouts) for group, layouts in of_group.items()},
+        others=tuple(dict.fromkeys(layout_of[one] for one in wanted if one in layout_of)),
+    )
 
 
 def read_flows(

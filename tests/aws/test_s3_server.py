@@ -43,6 +43,7 @@ def test_keys_of_any_spelling(client: Any, bucket: str) -> None:
         s3.put(bucket, key, key.encode())
 
     assert [one.key for one in s3.objects(bucket, "")] == keys
+    assert [one.key for one in s3.objects(bucket, "", keys[1])] == keys[2:]
     assert [s3.read(bucket, key).decode() for key in keys] == keys
     below = list(s3.folder(bucket, "d/"))
     assert [one if isinstance(one, str) else one.key for one in below] == [keys[2], "d/e/"]

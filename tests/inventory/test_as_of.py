@@ -213,10 +213,11 @@ def _histories(draw: st.DrawFn) -> list[Snapshot]:
     for t in sorted(times):
         accounts = draw(st.sets(st.sampled_from(ACCOUNTS), min_size=1))
         versions = draw(st.lists(st.sampled_from([None, 0, 0, 0, 1]), min_size=4, max_size=4))
+        glimpsed = draw(st.sets(st.integers(0, 3), max_size=1))
         enis = [
             _eni_of(n, v)
             for n, v in enumerate(versions)
-            if v is not None and ACCOUNTS[n % 2] in accounts
+            if v is not None and (ACCOUNTS[n % 2] in accounts or n in glimpsed)
         ]
         scopes = sorted((account, "eu-west-1") for account in accounts)
         found.append(snapshot(1000 + 100 * t, *enis, scopes=scopes))
@@ -265,8 +266,8 @@ def test_all_rows_at_once_get_what_each_would_get_alone(
         if flow.interface_id in IDS:
             account = ACCOUNTS[IDS.index(flow.interface_id) % 2]
             for one in snapshots:
-                if (account, "eu-west-1") in one.scopes:
-                    by_id = {e.interface_id: e for e in one.interfaces}
+                by_id = {e.interface_id: e for e in one.interfaces}
+                if (account, "eu-west-1") in one.scopes or flow.interface_id in by_id:
                     seen.append((one.captured_at, by_id.get(flow.interface_id)))
         expected.append(_one_by_one(seen, flow, max_age_s, max_stale_s))
 
@@ -398,3 +399,41 @@ def test_rows_own_the_addresses_of_their_version(
     assert owned.tolist() == [False] + [
         f"10.0.0.{number}" in v.eni.addresses for v in known.versions
     ]
+
+
+# Snapshots that show an interface of a scope they do not cover
+
+GLIMPSE = {"gaps": [("interfaces", ("123456789012", "eu-west-1"))]}
+
+
+def test_a_glimpse_of_one_interface_says_nothing_of_others() -> None:
+    other = eni(2, "10.0.0.2")
+    known = inventory(
+        snapshot(T, WEB), snapshot(T + 500, other, **GLIMPSE), snapshot(T + 1000, WEB)
+    )
+
+    assert look_up(known, T + 300, T + 700) == (WEB, "exact", 300)
+
+
+def test_a_glimpse_and_a_snapshot_that_agree_are_exact_between() -> None:
+    known = inventory(snapshot(T), snapshot(T + 500, WEB, **GLIMPSE), snapshot(T + 1000, WEB))
+
+    assert look_up(known, T + 560, T + 940) == (WEB, "exact", 60)
+    assert look_up(known, T + 300, T + 400) == (WEB, "nearest", -100)
+
+
+def test_ages_are_counted_from_the_glimpse_that_saw_the_interface() -> None:
+    first = inventory(snapshot(T, WEB, **GLIMPSE), snapshot(T + 1000, WEB))
+    last = inventory(snapshot(T, WEB), snapshot(T + 200, WEB, **GLIMPSE), snapshot(T + 9000))
+
+    assert look_up(first, T + 30, T + 40) == (WEB, "nearest", 30)
+    assert look_up(last, T + 190, T + 195) == (WEB, "nearest", -5)
+
+
+def test_an_address_is_held_where_a_glimpse_saw_it() -> None:
+    known = inventory(snapshot(T, WEB), snapshot(T + 200, WEB, eni(3, "10.0.0.1"), **GLIMPSE))
+    one = seconds(T + 190)
+
+    found = known.interfaces_at(column("vpc-a"), column("10.0.0.1"), one, one)
+
+    assert answers(known, found)[0][1] == "unknown"

@@ -143,11 +143,30 @@ def test_a_history_takes_no_capture_time(tmp_path: Path) -> None:
         load(tmp_path, captured_at=5)
 
 
-def test_scopes_are_at_least_those_of_the_objects(tmp_path: Path) -> None:
-    elsewhere = ("210987654321", "us-east-1")
-    write_snapshot(snapshot(T, eni(1), scopes=[elsewhere]), tmp_path / "a.json")
+@pytest.mark.parametrize("stated", [("210987654321", "us-east-1"), None])
+def test_scopes_are_those_stated_else_those_of_the_objects(
+    tmp_path: Path, stated: tuple[str, str] | None
+) -> None:
+    scopes = [stated] if stated else []
+    write_snapshot(snapshot(T, eni(1), scopes=scopes), tmp_path / "a.json")
 
-    assert load(tmp_path)[0].scopes == (SCOPE, elsewhere)
+    assert load(tmp_path)[0].scopes == (stated or SCOPE,)
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_gaps_come_back(tmp_path: Path, indent: int | None) -> None:
+    gaps = (("instances", SCOPE),)
+    given = snapshot(T, eni(1), scopes=[SCOPE], instances=(), gaps=gaps)
+    raw = json.loads(snapshot_json(given))
+    (tmp_path / "a.json").write_bytes(
+        snapshot_json(given) if indent is None else json.dumps(raw, indent=indent).encode()
+    )
+
+    found = load(tmp_path)[0]
+
+    assert found.gaps == gaps
+    assert found.covers("interfaces", SCOPE)
+    assert not found.covers("instances", SCOPE)
 
 
 @pytest.mark.parametrize("version", [VERSION + 1, 0, "1", None])

@@ -58,8 +58,9 @@ class S3:
         self._sleep = sleep
         self._part_bytes = part_bytes
 
-    def objects(self, bucket: str, prefix: str) -> Iterator[StoredObject]:
-        for page in self._pages(bucket, prefix):
+    def objects(self, bucket: str, prefix: str, after: str = "") -> Iterator[StoredObject]:
+        more = {"StartAfter": after} if after else {}
+        for page in self._pages(bucket, prefix, **more):
             yield from map(_stored, page.get("Contents", ()))
 
     def folder(self, bucket: str, prefix: str) -> Iterator[StoredObject | str]:

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vpcflow.cli.options import read_time
 from vpcflow.enrich import Reference
-from vpcflow.errors import FormatError
 from vpcflow.geo import GeoDatabase, open_geo
 from vpcflow.geo.fetch import default_geo_path
 from vpcflow.inventory import load_inventory
-from vpcflow.layout import Layout, parse_log_format
-from vpcflow.pipeline import Layouts, unknown_field
+from vpcflow.layout import parse_log_format
+from vpcflow.pipeline import Layouts, layouts_of, unknown_field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from vpcflow.aws_ranges import AwsRanges
     from vpcflow.cli.words import Words
-    from vpcflow.inventory import FlowLog, Inventory
+    from vpcflow.inventory import Inventory
     from vpcflow.networks import Networks
 
 OFF = "off"
@@ -84,27 +83,7 @@ def layouts_for(log_formats: Sequence[str], inventory: Inventory | None, words: 
     stated = [parse_log_format(text) for text in log_formats]
     for name in dict.fromkeys(name for layout in stated for name in layout.unknown):
         words.say(unknown_field(name.replace("-", "_")))
-    of_group: dict[str, tuple[Layout, ...]] = {}
-    everything: dict[Layout, None] = {}
-    for flow_log in inventory.flow_logs if inventory is not None else ():
-        layout = _layout_of(flow_log, words)
-        if layout is None:
-            continue
-        everything[layout] = None
-        if flow_log.log_group_name:
-            known = of_group.get(flow_log.log_group_name, ())
-            of_group[flow_log.log_group_name] = tuple(dict.fromkeys((*known, layout)))
-    return Layouts(stated, of_group=of_group, others=tuple(everything))
-
-
-def _layout_of(flow_log: FlowLog, words: Words) -> Layout | None:
-    if not flow_log.log_format:
-        return None
-    try:
-        return parse_log_format(flow_log.log_format)
-    except FormatError as error:
-        words.say(f"the inventory's flow log {flow_log.flow_log_id}: {error}")
-        return None
+    return layouts_of(stated, () if inventory is None else inventory.flow_logs, words.say)
 
 
 def _aws_ranges(given: Path | None) -> AwsRanges | None:

@@ -10,6 +10,7 @@ from vpcflow.inventory.history import History, Validity
 from vpcflow.inventory.holdings import networks_of
 from vpcflow.inventory.inventory import Inventory
 from vpcflow.inventory.load import import_captures, load_inventory
+from vpcflow.inventory.merge import merge_snapshots
 from vpcflow.inventory.model import (
     ConnectionTracking,
     Eni,
@@ -56,6 +57,7 @@ __all__ = [
     "distinct_numbers",
     "import_captures",
     "load_inventory",
+    "merge_snapshots",
     "networks_of",
     "snapshot_file_name",
     "text_of_time",

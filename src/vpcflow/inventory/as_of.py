@@ -238,8 +238,11 @@ def _neighbours(
     has_following = (run + 1 < len(runs.key)) & (runs.subject[following] == subject)
     goes_on = has_run & (runs.last[run] >= at)
 
-    seen = line.covered_until[runs.scope[run], np.clip(np.minimum(at - 1, runs.last[run]), 0, None)]
+    last_before = np.clip(np.minimum(at - 1, runs.last[run]), 0, None)
+    # The ends of a run may lie in snapshots that do not cover it: no farther than these is it known to have been seen.
+    seen = np.maximum(line.covered_until[runs.scope[run], last_before], runs.first[run])
     inside = line.covered_from[runs.scope[run], np.minimum(at, snapshots - 1)]
+    inside = np.minimum(inside, runs.last[run])
     next_seen = np.where(goes_on, inside, runs.first[following])
     has_next = goes_on | has_following
     next_seen = np.where(has_next, next_seen, 0)

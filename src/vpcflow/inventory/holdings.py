@@ -221,7 +221,9 @@ def _observations(line: Timeline, runs: list[RowRun]) -> dict[int, list[RowRun]]
     seen: dict[int, list[RowRun]] = defaultdict(list)
     for run in runs:
         k = run.first
-        while k <= run.last:
+        while k < run.last:
             seen[k].append(run)
-            k = int(line.covered_from[run.scope, k + 1]) if k < run.last else run.last + 1
+            # The last may lie in a snapshot that does not cover the run's scope.
+            k = min(int(line.covered_from[run.scope, k + 1]), run.last)
+        seen[run.last].append(run)
     return seen

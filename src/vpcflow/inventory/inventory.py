@@ -181,6 +181,10 @@ class Inventory:
 
     # What there is
 
+    def knows(self, interface_id: str) -> bool:
+        """Tell whether an interface is in any of the snapshots."""
+        return interface_id in self._subject_of
+
     @property
     def vpc_ids(self) -> tuple[str, ...]:
         """All VPCs with known CIDR blocks, sorted."""

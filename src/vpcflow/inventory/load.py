@@ -90,6 +90,18 @@ def import_captures(
     return snapshot_of(pages, captured_at=at, origin=str(paths[0]), warn=warn)
 
 
+def snapshot_of_bytes(data: bytes, origin: str, reader: SnapshotReader) -> Snapshot:
+    """Read a snapshot of ours, plain or gzip; raises InventoryError where it is damaged, or none."""
+    data = _plain(data, origin)
+    snapshot = reader.read(data, origin) if is_snapshot(data) else None
+    if snapshot is not None:
+        return snapshot
+    parsed = _parse(data, origin)
+    if not isinstance(parsed, dict) or MARK not in parsed:
+        raise InventoryError(f"{origin}: no snapshot")
+    return read_snapshot(parsed, origin)
+
+
 def _captures(found: _Found, captured_at: float | None, warn: Warn) -> Iterator[Snapshot]:
     """Make a snapshot of each directory of AWS CLI files."""
     if captured_at is None and found.pages:
@@ -171,13 +183,20 @@ def _read_file(file: Path, found: _Found, reader: SnapshotReader, warn: Warn) ->
 
 
 def _read_bytes(file: Path) -> bytes:
-    """Read a file, plain or gzip, as UTF-8."""
     try:
         data = file.read_bytes()
+    except OSError as error:
+        raise InventoryError(f"{file}: cannot be read: {error}") from error
+    return _plain(data, file)
+
+
+def _plain(data: bytes, origin: Path | str) -> bytes:
+    """Give UTF-8, out of gzip where it is."""
+    try:
         if data.startswith(b"\x1f\x8b"):
             data = igzip.decompress(data)  # type: ignore[no-untyped-call]
     except (OSError, EOFError, igzip_lib.IsalError) as error:  # type: ignore[misc]  # its stub is wrong
-        raise InventoryError(f"{file}: cannot be read: {error}") from error
+        raise InventoryError(f"{origin}: cannot be read: {error}") from error
     # PowerShell's `>` writes UTF-16, or UTF-8 with a byte order mark.
     for bom, encoding in _BOMS.items():
         if data.startswith(bom):
@@ -185,14 +204,14 @@ def _read_bytes(file: Path) -> bytes:
     return data
 
 
-def _parse(data: bytes, file: Path) -> Any:
+def _parse(data: bytes, origin: Path | str) -> Any:
     if not data or data.isspace():
-        raise InventoryError(f"{file}: empty: did the command that should have filled it work?")
+        raise InventoryError(f"{origin}: empty: did the command that should have filled it work?")
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise InventoryError(
-            f"{file}: not JSON ({error}): run the AWS CLI with --output json"
+            f"{origin}: not JSON ({error}): run the AWS CLI with --output json"
         ) from error
 
 

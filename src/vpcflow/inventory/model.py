@@ -18,6 +18,9 @@ Tags = tuple[tuple[str, str], ...]
 Scope = tuple[str | None, str | None]
 """An account and a region, as far as they are known: a snapshot tells nothing of what is outside its scopes."""
 
+Gap = tuple[str, Scope]
+"""A kind of object (a field of `Snapshot`) that was not wholly captured in a scope."""
+
 _REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d+")
 
 
@@ -274,7 +277,9 @@ class Snapshot:
     What was captured at one time.
 
     ``captured_at`` is Unix seconds. ``kinds`` names the fields below that were captured: one that is not in it is empty
-    because nobody asked, and says nothing of what existed. ``scopes`` are the accounts and regions it covers, sorted.
+    because nobody asked, and says nothing of what existed. ``scopes`` are the accounts and regions it covers, sorted;
+    ``gaps`` what was not wholly captured there, sorted: of these kinds there may be objects in it, and may have been
+    others.
     """
 
     captured_at: int
@@ -289,11 +294,13 @@ class Snapshot:
     vpcs: tuple[Vpc, ...] = ()
     flow_logs: tuple[FlowLog, ...] = ()
     origin: str = ""
+    gaps: tuple[Gap, ...] = ()
 
     def covers(self, kind: str, scope: Scope) -> bool:
         """Tell whether an object of this kind and scope would be in the snapshot, had it existed."""
         return kind in self.kinds and any(
-            _overlap(scope, s) for s in self.scopes or ((None, None),)
+            _overlap(scope, s) and (kind, s) not in self.gaps
+            for s in self.scopes or ((None, None),)
         )
 
 

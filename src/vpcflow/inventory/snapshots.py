@@ -16,7 +16,8 @@ The lists are those of a `Snapshot`, each object on a line of its own: what chan
 ``diff`` shows.
 
 Objects have the fields of the classes in `model`, tags as one object. A field that has its default is left out; a
-list that was not captured is left out too, an empty one says that there was nothing. Room is left for lists to come:
+list that was not captured is left out too, an empty one says that there was nothing. ``"gaps"``, where there are any,
+are triples of a list, an account and a region in which it was not wholly captured. Room is left for lists to come:
 ``vpc_peerings``, ``network_acls`` and ``transit_gateway_attachments``, with a version of their own. Every version
 ever written is still read.
 """
@@ -26,6 +27,7 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,9 +53,10 @@ from vpcflow.inventory.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 VERSION = 1
+_FILE_NAME = re.compile(r"snapshot-(\d{4}-\d\d-\d\dT\d{6}Z)\.json\.gz")
 MARK = "vpcflow_snapshot"
 
 _LISTS: Mapping[str, type[Any]] = {
@@ -114,6 +117,11 @@ class SnapshotReader:
                 return None
         return _snapshot(_parse(head[:-1] + b"}", origin), lists, origin)
 
+    def forget_all_but(self, snapshots: Iterable[Snapshot]) -> None:
+        """Let go of objects that are in none of these snapshots."""
+        kept = {id(one) for s in snapshots for name in s.kinds for one in getattr(s, name)}
+        self._made = {line: one for line, one in self._made.items() if id(one) in kept}
+
     def _object(self, name: str, line: bytes, origin: str) -> Any:
         one = self._made.get((name, line))
         if one is None:
@@ -130,7 +138,7 @@ def read_snapshot(raw: dict[str, Any], origin: str) -> Snapshot:
     """Make a snapshot of parsed JSON; raises InventoryError as `SnapshotReader.read` does."""
     lists: dict[str, list[Any]] = {}
     _check_version(raw[MARK], origin)
-    for name in raw.keys() - {MARK, "captured_at", "scopes"}:
+    for name in raw.keys() - {MARK, "captured_at", "scopes", "gaps"}:
         _check_list(name, origin)
         lists[name] = [_object(name, one, origin) for one in raw[name]]
     return _snapshot(raw, lists, origin)
@@ -141,11 +149,15 @@ def _snapshot(head: dict[str, Any], lists: dict[str, list[Any]], origin: str) ->
     try:
         captured_at = seconds_of(head["captured_at"])
         scopes = {(account, region) for account, region in head.get("scopes", ())}
+        gaps = sorted((kind, (account, region)) for kind, account, region in head.get("gaps", ()))
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(origin, error) from error
     objects = {name: tuple(ones) for name, ones in lists.items()}
-    snapshot = Snapshot(captured_at, kinds=frozenset(lists), origin=origin, **objects)
-    in_order = sorted({*scopes, *scopes_seen(snapshot)}, key=lambda s: (s[0] or "", s[1] or ""))
+    kinds = frozenset(lists)
+    snapshot = Snapshot(captured_at, kinds=kinds, origin=origin, gaps=tuple(gaps), **objects)
+    # An account may see others' interfaces in a VPC they share: where scopes are stated, these are no further ones.
+    found = scopes or scopes_seen(snapshot)
+    in_order = sorted(found, key=lambda s: (s[0] or "", s[1] or ""))
     return dataclasses.replace(snapshot, scopes=tuple(in_order))
 
 
@@ -193,6 +205,8 @@ def snapshot_json(snapshot: Snapshot) -> bytes:
     ``Snapshot.origin`` is not part of it.
     """
     head = {MARK: VERSION, "captured_at": text_of(snapshot.captured_at), "scopes": snapshot.scopes}
+    if snapshot.gaps:
+        head["gaps"] = [(kind, *scope) for kind, scope in snapshot.gaps]
     lists = [
         b'"%s":[\n' % name.encode()
         + b"".join(b"%s,\n" % orjson.dumps(_plain(one)) for one in getattr(snapshot, name))[:-2]
@@ -219,16 +233,20 @@ def _plain(one: Any) -> dict[str, Any]:
     return found
 
 
+def snapshot_bytes(snapshot: Snapshot, name: str) -> bytes:
+    """Give the content of a file of this name: compressed where it ends in ``.gz``."""
+    data = snapshot_json(snapshot)
+    # No time in the header: equal snapshots are equal files.
+    return gzip.compress(data, 6, mtime=0) if name.endswith(".gz") else data
+
+
 def write_snapshot(snapshot: Snapshot, path: Path) -> None:
     """
     Write a snapshot to a file, compressed where its name ends in ``.gz``.
 
     The file appears whole or not at all: it is written under a hidden name beside it, then renamed.
     """
-    data = snapshot_json(snapshot)
-    if path.name.endswith(".gz"):
-        # No time in the header: equal snapshots are equal files.
-        data = gzip.compress(data, 6, mtime=0)
+    data = snapshot_bytes(snapshot, path.name)
     hidden = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -244,6 +262,17 @@ def write_snapshot(snapshot: Snapshot, path: Path) -> None:
 def file_name(captured_at: int) -> str:
     """Name a snapshot after its capture time, so that names sort as times do."""
     return f"snapshot-{text_of(captured_at).replace(':', '')}.json.gz"
+
+
+def time_of_name(name: str) -> int | None:
+    """
+    Read the capture time out of a file's name; None where it is not named as `file_name` does.
+
+    >>> time_of_name(file_name(1_700_000_000))
+    1700000000
+    """
+    found = _FILE_NAME.fullmatch(name)
+    return seconds_of(found[1]) if found else None
 
 
 def text_of(captured_at: int) -> str:

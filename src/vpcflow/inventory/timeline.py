@@ -2,7 +2,8 @@
 From a series of snapshots to runs: how long each version of an object was seen without a break.
 
 A run goes from the first to the last snapshot that showed the same version. Between them lies no snapshot that should
-have shown it (it covers the object's account and region, and has objects of its kind) and did not.
+have shown it (it covers the object's account and region, and has objects of its kind) and did not. A snapshot may show
+objects that it does not cover, as the answer to a question for a few interfaces does: then it ends no other's run.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ def runs_of(line: Timeline, seen: Iterable[Iterable[Entry[V]]]) -> dict[str, lis
             run = newest.get(key)
             if (
                 run is not None
-                and run.last == before[run.scope]
+                and run.last >= before[run.scope]
                 and (run.value is value or run.value == value)
             ):
                 run.last = k

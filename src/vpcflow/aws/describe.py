@@ -1,0 +1,191 @@
+"""
+Describe: capture what EC2 knows of an account and region, or of some of its network interfaces.
+
+Every call is paginated explicitly, with the largest page its operation takes: without, EC2 refuses accounts with many
+interfaces, and answers all others out of a smaller budget.
+https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from vpcflow.aws.ec2 import permission
+from vpcflow.errors import AwsError
+from vpcflow.inventory.capture import KINDS, Page, snapshot_of
+from vpcflow.inventory.ec2 import eni
+from vpcflow.inventory.merge import within
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from vpcflow.aws.ec2 import Ec2
+    from vpcflow.inventory import Eni, PrefixList, PrefixListEntry, Snapshot
+
+    Warn = Callable[[str], None]
+
+LOOK_UP_LIMIT = 200
+"""Values that one filter of a Describe call takes."""
+
+# The role may not, or EC2 there does not know the call.
+_REFUSED = {
+    "AccessDenied",
+    "AccessDeniedException",
+    "InvalidAction",
+    "UnauthorizedOperation",
+    "UnsupportedOperation",
+}
+
+
+class Question(NamedTuple):
+    """A call that lists things: its name in boto3, the list in its answer, its largest page, what goes without it."""
+
+    operation: str
+    key: str
+    page_size: int
+    without: str
+    more: dict[str, Any] = {}  # noqa: RUF012  # never changed
+
+
+_MANAGED = {"IncludeManagedResources": True}
+INTERFACES = Question("describe_network_interfaces", "NetworkInterfaces", 1000, "", _MANAGED)
+GROUPS = Question("describe_security_groups", "SecurityGroups", 1000, "")
+PREFIX_LISTS = Question(
+    "describe_managed_prefix_lists", "PrefixLists", 100, "what prefix lists hold is not known"
+)
+FLOW_LOGS = Question(
+    "describe_flow_logs", "FlowLogs", 1000, "layouts of lines without a header are not known"
+)
+_NAMES = (
+    Question("describe_instances", "Reservations", 1000, "names of instances are not known", _MANAGED),
+    Question("describe_subnets", "Subnets", 1000, "ids of Availability Zones may not be known"),
+    Question("describe_vpcs", "Vpcs", 1000, "CIDR blocks of VPCs are not known"),
+)  # fmt: skip
+
+ALL = (
+    INTERFACES,
+    GROUPS,
+    Question("describe_security_group_rules", "SecurityGroupRules", 1000, "rules have no ids"),
+    Question(
+        "describe_security_group_vpc_associations", "SecurityGroupVpcAssociations", 1000,
+        "of groups that several VPCs use only the first is known",
+    ),
+    *_NAMES,
+    FLOW_LOGS,
+    PREFIX_LISTS,
+)  # fmt: skip
+"""
+All that a snapshot holds. Interfaces come first: how close their time is to the snapshot's is what matters most.
+
+Interfaces and groups must be answered; of the others what the role may not ask is left out, with a warning.
+"""
+
+WHAT_FLOWS_NEED = (INTERFACES, *_NAMES, FLOW_LOGS)
+"""What the columns of enriched flows are made of: no rules, and names of groups come with the interfaces."""
+
+_REQUIRED = (INTERFACES, GROUPS)
+
+
+def capture(
+    ec2: Ec2,
+    *,
+    clock: Callable[[], float],
+    warn: Warn,
+    questions: Sequence[Question] = ALL,
+    known: Sequence[PrefixList] = (),
+) -> Snapshot:
+    """
+    Ask EC2 and give a snapshot of the account and region, dated when the first call began.
+
+    ``known`` are prefix lists of before: those of a version that is still in force are not read again. Raises
+    ``AwsError`` where a required call is refused, or any is not answered in the end.
+    """
+    captured_at = int(clock())
+    pages: list[Page] = []
+    for question in questions:
+        found = _answered(ec2, question, warn)
+        if found is None:
+            continue
+        pages.append(Page(question.key, found, permission(question.operation)))
+        if question is PREFIX_LISTS:
+            pages.extend(_entries(ec2, found, known, warn))
+    origin = "/".join(map(str, ec2.scope))
+    snapshot = snapshot_of(pages, captured_at=captured_at, origin=origin, warn=warn)
+    return _with_gaps(within(snapshot, ec2.scope), questions)
+
+
+def interfaces_by_id(ec2: Ec2, interface_ids: Sequence[str]) -> tuple[Eni, ...]:
+    """
+    Describe at most `LOOK_UP_LIMIT` interfaces, in one call; ones that do not exist are left out.
+
+    They go as a filter: as ``NetworkInterfaceIds`` a single unknown one would fail the call. Raises ``AwsError``.
+    """
+    wanted = list(interface_ids[:LOOK_UP_LIMIT])
+    answer = ec2.ask(
+        INTERFACES.operation,
+        Filters=[{"Name": "network-interface-id", "Values": wanted}],
+        MaxResults=INTERFACES.page_size,
+        **INTERFACES.more,
+    )
+    return tuple(eni(raw) for raw in answer["NetworkInterfaces"])
+
+
+def _answered(ec2: Ec2, question: Question, warn: Warn) -> list[dict[str, Any]] | None:
+    """Give all objects; None, with a warning, where the call is refused and not required."""
+    found: list[dict[str, Any]] = []
+    try:
+        for answer in ec2.pages(question.operation, MaxResults=question.page_size, **question.more):
+            found.extend(map(_slim, answer[question.key]))
+    except AwsError as error:
+        if question in _REQUIRED or error.code not in _REFUSED:
+            raise
+        warn(f"without {permission(question.operation)} {question.without}: {error}")
+        return None
+    return found
+
+
+def _slim(raw: dict[str, Any]) -> dict[str, Any]:
+    """Leave out of a reservation what nobody reads: an instance's description is several kilobytes."""
+    if "Instances" not in raw:
+        return raw
+    wanted = ("InstanceId", "Placement", "VpcId", "Tags")
+    instances = [{k: one[k] for k in wanted if k in one} for one in raw["Instances"]]
+    return {"OwnerId": raw.get("OwnerId"), "Instances": instances}
+
+
+def _entries(
+    ec2: Ec2, lists: Sequence[dict[str, Any]], known: Sequence[PrefixList], warn: Warn
+) -> Iterator[Page]:
+    """Give the entries of each list: from ``known`` where its version is still the same, else from EC2."""
+    operation = "get_managed_prefix_list_entries"
+    versions: dict[tuple[str, int | None], Sequence[PrefixListEntry]] = {
+        (one.prefix_list_id, one.version): one.entries
+        for one in known
+        if one.version is not None and one.entries is not None
+    }
+    for raw in lists:
+        list_id = raw["PrefixListId"]
+        before = versions.get((list_id, raw.get("Version")))
+        if before is not None:
+            same = [{"Cidr": e.cidr, "Description": e.description} for e in before]
+            yield Page("Entries", same, permission(operation), list_id)
+            continue
+        try:
+            answers = ec2.pages(operation, PrefixListId=list_id, MaxResults=PREFIX_LISTS.page_size)
+            found = [entry for answer in answers for entry in answer["Entries"]]
+        except AwsError as error:
+            if error.code in _REFUSED:
+                warn(f"without {permission(operation)} {PREFIX_LISTS.without}: {error}")
+                return
+            if error.code != "InvalidPrefixListID.NotFound":
+                raise
+            continue
+        yield Page("Entries", found, permission(operation), list_id)
+
+
+def _with_gaps(snapshot: Snapshot, questions: Sequence[Question]) -> Snapshot:
+    """Note what was asked for and refused: other scopes of a merged snapshot may have it."""
+    asked = {kind for question in questions for kind in KINDS[question.key]}
+    gaps = ((kind, scope) for kind in asked - snapshot.kinds for scope in snapshot.scopes)
+    return replace(snapshot, gaps=tuple(sorted(gaps)))

@@ -1,0 +1,301 @@
+"""
+The inventory of a function that lives on between invocations: loaded at first use, refreshed when due, completed.
+
+It never raises. What cannot be loaded is unknown, counted and tried again: a flow whose interface is unknown is worth
+more than none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import random
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from vpcflow.aws.clients import IN_A_FUNCTION as SHORT
+from vpcflow.aws.clients import client
+from vpcflow.aws.describe import WHAT_FLOWS_NEED, capture
+from vpcflow.aws.ec2 import IN_A_FUNCTION, Ec2, Target, open_ec2
+from vpcflow.aws.look_ups import PAUSE_S, LookUps
+from vpcflow.aws.pace import TokenBucket, paced
+from vpcflow.aws.s3 import S3
+from vpcflow.aws.snapshot_series import SnapshotSeries
+from vpcflow.errors import AwsError, VpcflowError
+from vpcflow.inventory import Inventory
+from vpcflow.inventory.load import load_snapshots
+from vpcflow.inventory.merge import share
+from vpcflow.object_store import is_object_url, parse_object_url
+from vpcflow.pipeline import Layouts, layouts_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Sequence
+
+    from vpcflow.inventory import Instance, Snapshot
+    from vpcflow.layout import Layout
+
+    Clock = Callable[[], float]
+    Warn = Callable[[str], None]
+
+COUNTS = (
+    "refresh_failed",
+    "snapshots_damaged",
+    "snapshots_not_read",
+    "look_ups",
+    "look_ups_limited",
+    "look_ups_resting",
+    "look_ups_failed",
+    "enis_unknown",
+    "enis_found",
+)
+"""All names that ``InventorySource.counts`` may have."""
+
+# One page of each kind goes at once, as for most accounts; larger ones take turns with all else that asks EC2.
+_CALLS_AT_ONCE = 8
+_CALLS_PER_S = 0.3
+_MOST_LOOK_UPS_KEPT = 30
+_RETRY_S = 60
+
+
+class Origin(Protocol):
+    """Where snapshots come from; ``every_s`` is how often to look."""
+
+    every_s: float
+
+    def refresh(self) -> Sequence[Snapshot] | None:
+        """Give all snapshots to use, by time; None where they are the same as last time. Raises ``VpcflowError``."""
+        ...
+
+
+class InventorySource:
+    """
+    The inventory, kept up to date. ``counts`` are of events since the start, by the names in ``COUNTS``.
+
+    ``failure`` is why the last refresh failed, None where it did not. Use from one thread.
+    """
+
+    def __init__(
+        self,
+        origin: Origin,
+        look_ups: LookUps | None,
+        counts: Counter[str],
+        *,
+        history_s: int,
+        stated: Sequence[Layout] = (),
+        clock: Clock = time.time,
+        monotonic: Clock = time.monotonic,
+        warn: Warn = lambda _: None,
+    ) -> None:
+        self.counts = counts
+        self.failure: str | None = None
+        self._origin = origin
+        self._look_ups = look_ups
+        self._history_s = history_s
+        self._stated = tuple(stated)
+        self._clock = clock
+        self._monotonic = monotonic
+        self._warn = warn
+        self._due = float("-inf")
+        self._snapshots: Sequence[Snapshot] = ()
+        self._looked_up: list[Snapshot] = []
+        self._inventory = Inventory(())
+
+    def current(self) -> Inventory:
+        """Give the inventory, loaded or refreshed where that is due; of nothing where none could be loaded yet."""
+        if self._monotonic() >= self._due:
+            self._refresh()
+        return self._inventory
+
+    def look_up(self, interface_ids: Collection[str]) -> Inventory:
+        """
+        Ask EC2 for those of the interfaces that the inventory lacks, in one call at most, as far as limits allow.
+
+        Gives the inventory, which now knows what was found: as of now, which is after the flows.
+        """
+        inventory = self.current()
+        missing = [one for one in dict.fromkeys(interface_ids) if not inventory.knows(one)]
+        found = self._look_ups.find(missing) if self._look_ups and missing else None
+        if found is not None:
+            self._looked_up.append(_with_instances(found, self._snapshots))
+            self._make()
+        self.counts["enis_unknown"] += sum(not self._inventory.knows(one) for one in missing)
+        return self._inventory
+
+    def layouts(self, stream_arn: str | None = None) -> Layouts:
+        """
+        Give the layouts that lines without a header may have: LOG_FORMAT, else what the account's flow logs say.
+
+        Where some of these go straight to the stream named, lines of no log group have one of their layouts.
+        """
+        flow_logs = self.current().flow_logs
+        direct = [one for one in flow_logs if stream_arn and one.log_destination == stream_arn]
+        return layouts_of(self._stated, flow_logs, self._warn, others=direct or None)
+
+    @property
+    def age_s(self) -> float | None:
+        """Seconds since the newest capture; None where there is none."""
+        newest = max((one.captured_at for one in self._snapshots), default=None)
+        return None if newest is None else max(self._clock() - newest, 0.0)
+
+    def _refresh(self) -> None:
+        now = self._monotonic()
+        try:
+            found = self._origin.refresh()
+        except VpcflowError as error:
+            self.failure = str(error)
+            self._warn(self.failure)
+            self.counts["refresh_failed"] += 1
+            stays = not isinstance(error, AwsError) or error.permanent
+            self._due = now + (PAUSE_S if stays else min(self._origin.every_s, _RETRY_S))
+            return
+        self.failure = None
+        self._due = now + self._origin.every_s
+        if found is not None:
+            self._snapshots = found
+            self._looked_up = self._still_needed()
+            self._make()
+
+    def _still_needed(self) -> list[Snapshot]:
+        """Give the look-ups whose interfaces are in no capture: ones that came and went between two."""
+        known = {one.interface_id for s in self._snapshots for one in s.interfaces}
+        after_s = self._clock() - self._history_s
+        return [
+            one
+            for one in self._looked_up
+            if one.captured_at >= after_s
+            and any(e.interface_id not in known for e in one.interfaces)
+        ][-_MOST_LOOK_UPS_KEPT:]
+
+    def _make(self) -> None:
+        with _collector_at_rest():
+            self._inventory = Inventory((*self._snapshots, *self._looked_up))
+
+
+class FromFiles:
+    """Snapshots, or what the AWS CLI printed, in files that came with the function: read once."""
+
+    every_s = float("inf")
+
+    def __init__(self, path: str, warn: Warn) -> None:
+        self._path = path
+        self._warn = warn
+
+    def refresh(self) -> Sequence[Snapshot]:
+        return load_snapshots([Path(self._path)], warn=self._warn)
+
+
+class FromEc2:
+    """Captures of the function's own account and region, made here; those of before stay, as a history."""
+
+    def __init__(
+        self, open_: Callable[[], Ec2], every_s: float, history_s: int, clock: Clock, warn: Warn
+    ) -> None:
+        self.every_s = every_s
+        self._open = open_
+        self._ec2: Ec2 | None = None
+        self._history_s = history_s
+        self._clock = clock
+        self._warn = warn
+        self._captures: list[Snapshot] = []
+
+    def refresh(self) -> Sequence[Snapshot]:
+        if self._ec2 is None:
+            self._ec2 = self._open()
+        new = capture(self._ec2, clock=self._clock, warn=self._warn, questions=WHAT_FLOWS_NEED)
+        if self._captures:
+            new = share(new, self._captures[-1])
+        since = new.captured_at - self._history_s
+        self._captures = [*(one for one in self._captures if one.captured_at >= since), new]
+        return self._captures
+
+
+class FromSnapshots:
+    """A series of snapshots in S3, which is opened at first use."""
+
+    def __init__(self, open_: Callable[[], SnapshotSeries], every_s: float) -> None:
+        self.every_s = every_s
+        self._open = open_
+        self._series: SnapshotSeries | None = None
+
+    def refresh(self) -> Sequence[Snapshot] | None:
+        if self._series is None:
+            self._series = self._open()
+        return self._series.refresh()
+
+
+def open_inventory_source(
+    settings: Any,
+    *,
+    clock: Clock = time.time,
+    monotonic: Clock = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+    jitter: Callable[[], float] = random.random,
+    warn: Warn = lambda _: None,
+) -> InventorySource:
+    """
+    Make the source that ``INVENTORY`` and the settings beside it name; no client is made and nothing asked yet.
+
+    ``settings`` are those of a function that enriches. ``warn`` takes what a log should say once. Instances of a
+    function that began together ask EC2 at different times: up to a tenth of ``INVENTORY_MAX_AGE_S`` earlier.
+    """
+    counts: Counter[str] = Counter()
+    history_s: int = settings.inventory_history_s
+
+    def open_series() -> SnapshotSeries:
+        return SnapshotSeries(
+            S3(patience=IN_A_FUNCTION), parse_object_url(settings.inventory),
+            history_s=history_s, clock=clock, counts=counts, warn=warn,
+        )  # fmt: skip
+
+    def open_account() -> Ec2:
+        bucket = TokenBucket(_CALLS_AT_ONCE, _CALLS_PER_S, monotonic)
+        return open_ec2(Target(), patience=IN_A_FUNCTION, before_call=paced(bucket, sleep))
+
+    origin: Origin
+    if settings.inventory == "aws":
+        every_s = settings.inventory_max_age_s * (1 - 0.1 * jitter())
+        origin = FromEc2(open_account, every_s, history_s, clock, warn)
+    elif is_object_url(settings.inventory):
+        origin = FromSnapshots(open_series, settings.inventory_refresh_s)
+    else:
+        origin = FromFiles(settings.inventory, warn)
+    look_ups = LookUps(
+        lambda: Ec2(client("ec2", patience=SHORT), (None, None)),
+        per_minute=settings.inventory_look_ups_per_minute,
+        clock=clock, monotonic=monotonic, counts=counts, warn=warn,
+    )  # fmt: skip
+    return InventorySource(
+        origin, look_ups if settings.inventory_look_ups else None, counts,
+        history_s=history_s, stated=settings.log_format,
+        clock=clock, monotonic=monotonic, warn=warn,
+    )  # fmt: skip
+
+
+def _with_instances(found: Snapshot, captures: Sequence[Snapshot]) -> Snapshot:
+    """Add what the newest capture knows of the interfaces' instances: a look-up does not ask for them."""
+    known: dict[str, Instance] = {}
+    for one in captures[-1:]:
+        known = {instance.instance_id: instance for instance in one.instances}
+    instances = {i: known[i] for e in found.interfaces if (i := e.instance_id or "") in known}
+    gaps = tuple((kind, s) for kind in ("instances", "interfaces") for s in found.scopes)
+    return replace(
+        found,
+        instances=tuple(instances[i] for i in sorted(instances)),
+        kinds=frozenset({"instances", "interfaces"}),
+        gaps=gaps,
+    )
+
+
+@contextlib.contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """Keep the garbage collector from looking through millions of new objects, of which none is garbage."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -1,0 +1,44 @@
+"""How often calls may be made: a bucket of tokens that fills up with time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class TokenBucket:
+    """Holds up to ``most`` tokens, full at first, and gets ``per_s`` a second; ``monotonic`` is its clock."""
+
+    def __init__(self, most: float, per_s: float, monotonic: Callable[[], float]) -> None:
+        self._most = self._tokens = most
+        self._per_s = per_s
+        self._monotonic = monotonic
+        self._at = monotonic()
+
+    def take(self) -> bool:
+        """Take a token; false where there is none."""
+        if self.wait_s() > 0:
+            return False
+        self._tokens -= 1
+        return True
+
+    def wait_s(self) -> float:
+        """Give the seconds until there is a token."""
+        now = self._monotonic()
+        self._tokens = min(self._most, self._tokens + (now - self._at) * self._per_s)
+        self._at = now
+        # A hair's breadth: a sum of many small steps never quite makes a whole token.
+        missing = 1 - self._tokens - 1e-9
+        return max(missing / self._per_s, 0.0)
+
+
+def paced(bucket: TokenBucket, sleep: Callable[[float], None]) -> Callable[[], None]:
+    """Give what waits for a token of the bucket, and takes it."""
+
+    def wait() -> None:
+        while not bucket.take():
+            sleep(bucket.wait_s())
+
+    return wait

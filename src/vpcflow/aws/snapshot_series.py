@@ -1,0 +1,135 @@
+"""A series of snapshots in S3: the newest and as much of what came before as is wanted, read as they come."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vpcflow.errors import AwsError, InventoryError
+from vpcflow.inventory.load import snapshot_of_bytes
+from vpcflow.inventory.snapshots import SnapshotReader, file_name, time_of_name
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Callable, Sequence
+
+    from vpcflow.inventory import Snapshot
+    from vpcflow.object_store import ObjectStore, ObjectUrl
+
+    Warn = Callable[[str], None]
+
+DENSE_S = 1200
+"""Of this long every snapshot is kept: nearly all flow records arrive within it."""
+
+SLOT_S = 600
+"""Of what is older, one snapshot for each so many seconds."""
+
+_LATE_S = 900
+"""How much later than a newer one a snapshot may appear: its capture took longer."""
+
+
+class SnapshotSeries:
+    """
+    The snapshots in a folder in S3, which are named after their capture times.
+
+    A look for newer ones is one listing that starts where the last ended; each snapshot is fetched once. A damaged one
+    is left out, said to ``warn``, and counted as ``snapshots_damaged``: then the one before is the newest.
+    """
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        folder: ObjectUrl,
+        *,
+        history_s: int,
+        clock: Callable[[], float],
+        counts: Counter[str],
+        warn: Warn = lambda _: None,
+    ) -> None:
+        self._store = store
+        self._bucket = folder.bucket
+        self._prefix = folder.folder
+        self._history_s = history_s
+        self._clock = clock
+        self._counts = counts
+        self._warn = warn
+        self._reader = SnapshotReader()
+        self._times: set[int] = set()
+        self._read: dict[int, Snapshot] = {}
+        self._damaged: set[int] = set()
+
+    def refresh(self) -> Sequence[Snapshot] | None:
+        """Give the snapshots of the history, by time; None where they are those of last time. Raises ``AwsError``."""
+        now = self._clock()
+        self._times.update(self._listed(now))
+        before = set(self._read)
+        wanted = self._fetch_wanted(now)
+        self._forget(wanted, now)
+        if before == self._read.keys():
+            return None
+        return [self._read[time] for time in sorted(self._read)]
+
+    def _listed(self, now: float) -> list[int]:
+        """Give the capture times of what lies in the bucket, as far back as is needed to find some."""
+        if self._read:
+            return self._times_after(max(self._read) - _LATE_S)
+        for back_s in (self._history_s, 16 * self._history_s):
+            if found := self._times_after(int(now - back_s)):
+                return found
+        return self._times_after(0)
+
+    def _times_after(self, after_s: int) -> list[int]:
+        after = self._prefix + file_name(max(after_s, 0))
+        found = self._store.objects(self._bucket, self._prefix, after)
+        times = (time_of_name(one.key.removeprefix(self._prefix)) for one in found)
+        return [time for time in times if time is not None]
+
+    def _fetch_wanted(self, now: float) -> set[int]:
+        """Read what is wanted, newest first; what turns out to be damaged gives way to the one before."""
+        failed: dict[int, AwsError] = {}
+        while True:
+            usable = sorted(self._times - self._damaged - failed.keys())
+            wanted = _thinned(usable, now, self._history_s)
+            new = [time for time in reversed(wanted) if time not in self._read]
+            if not new:
+                break
+            for time in new:
+                try:
+                    self._fetch(time)
+                except AwsError as error:
+                    failed[time] = error
+        for failure in failed.values():
+            self._counts["snapshots_not_read"] += 1
+            self._warn(str(failure))
+        if failed and not self._read:
+            raise failed[max(failed)]
+        return {*wanted, *failed}
+
+    def _fetch(self, time: int) -> None:
+        key = self._prefix + file_name(time)
+        data = self._store.read(self._bucket, key)
+        try:
+            self._read[time] = snapshot_of_bytes(data, f"s3://{self._bucket}/{key}", self._reader)
+        except InventoryError as error:
+            self._damaged.add(time)
+            self._counts["snapshots_damaged"] += 1
+            self._warn(str(error))
+
+    def _forget(self, wanted: set[int], now: float) -> None:
+        self._times = {t for t in self._times if t in wanted or t >= now - self._history_s}
+        if old := self._read.keys() - wanted:
+            for time in old:
+                del self._read[time]
+            self._reader.forget_all_but(self._read.values())
+
+
+def _thinned(times: Sequence[int], now: float, history_s: int) -> list[int]:
+    """
+    Choose the snapshots of a history: all of the last minutes, of each slot before the last, and always the newest.
+
+    Slots are fixed in time, so that every reader chooses the same, whenever it began.
+    """
+    last_of: dict[int, int] = {}
+    for time in times:
+        if time >= now - history_s:
+            last_of[time if time >= now - DENSE_S else time // SLOT_S] = time
+    return sorted({*last_of.values(), *times[-1:]})
