@@ -1,7 +1,7 @@
 # `make demo` and `make test` work from a bare checkout: they need python3 (3.11 or newer) and make, nothing else.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test integration soak check format format-check lint types docs docs-check bench lock clean
+.PHONY: help demo test integration soak check format format-check lint types docs docs-check bench lock build deploy clean
 .DELETE_ON_ERROR:
 
 bin := .venv/bin
@@ -17,7 +17,7 @@ demo: $(stamp) ## generate traffic of a simulated VPC, enrich it and show what i
 test: $(stamp) ## run the fast tests
 	@$(bin)/python -m pytest
 
-integration: $(stamp) .venv-emulator/.installed ## run the tests that build, start processes, or need Java or an emulator
+integration: $(stamp) .venv-emulator/.installed .venv-sam/.installed .venv-checkov/.installed ## run the tests that build, start processes, or need Java or an emulator
 	@$(bin)/python -m pytest -m integration
 
 soak: $(stamp) ## run the long proofs
@@ -48,6 +48,12 @@ docs-check: $(stamp)
 bench: $(stamp) ## measure; see bench/RESULTS.md
 	@$(bin)/python -m bench
 
+build: $(stamp) .venv-sam/.installed ## build what is deployed, into deploy/.aws-sam; SAM="--parameter-overrides Architecture=x86_64"
+	@cd deploy && SAM_CLI_TELEMETRY=0 ../.venv-sam/bin/sam build $(SAM)
+
+deploy: build ## deploy it to AWS; STACK=name, SAM="--parameter-overrides Ingest=ingestor Destination=opensearch"
+	@cd deploy && SAM_CLI_TELEMETRY=0 ../.venv-sam/bin/sam deploy $(if $(STACK),--stack-name $(STACK)) $(SAM)
+
 lock: $(stamp) ## write requirements/*.txt anew
 	@tools/lock.sh
 
@@ -58,5 +64,5 @@ $(stamp): requirements/dev.txt pyproject.toml tools/setup.sh hatch_build.py $(wi
 	@tools/environment.sh $*
 
 clean: ## remove what was made, the demo's files too
-	rm -rf .venv .venv-* build dist demo bench/data .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* build dist demo deploy/.aws-sam bench/data .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
