@@ -15,7 +15,11 @@ MODIFIED_AT = 1_800_000_000.0
 
 
 class FakeStore:
-    """Buckets in memory. ``calls`` counts calls by name; those of ``refused`` keys and buckets are refused."""
+    """
+    Buckets in memory. ``calls`` counts calls by name; those of ``refused`` keys and buckets are refused.
+
+    ``refuse_call`` is the name of a call and a part of the keys for which it is refused.
+    """
 
     def __init__(self, buckets: dict[str, dict[str, bytes]]) -> None:
         self.buckets = buckets
@@ -24,6 +28,7 @@ class FakeStore:
         self.opened: list[str] = []
         self.pending: set[str] = set()
         self.refused: set[str] = set()
+        self.refuse_call = ("", "")
 
     def objects(self, bucket: str, prefix: str, after: str = "") -> Iterator[StoredObject]:
         self._count("objects", bucket, prefix)
@@ -68,6 +73,8 @@ class FakeStore:
 
     def _count(self, call: str, bucket: str, key: str) -> None:
         self.calls[call] += 1
+        if call == self.refuse_call[0] and self.refuse_call[1] in key:
+            raise AwsError(f"no {call} of {key}", code="SlowDown", permanent=False)
         if bucket not in self.buckets:
             raise AwsError(f"no bucket {bucket}", code="NoSuchBucket", permanent=True)
         if self.refused.intersection({bucket, key}):

@@ -32,7 +32,7 @@ LAYERS: tuple[dict[str, str], ...] = (
         "networks": "networks",
         "aws_ranges": "aws_ranges",
     },
-    {"words": "layout lines plain rejects prefixes special_ranges object_store"},
+    {"words": "layout lines plain rejects prefixes special_ranges object_store time_range"},
     {"facts": "fields codes errors addresses"},
     {"native": "native"},
 )

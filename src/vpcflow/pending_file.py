@@ -12,8 +12,11 @@ from isal import igzip
 from vpcflow.errors import SinkError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import ExitStack
     from pathlib import Path
+
+    Take = Callable[["Pending"], "Pending"]
 
 _GZIP_LEVEL = 1  # 560 MB/s; level 3 is a third of that for 4 % less
 
@@ -30,6 +33,20 @@ class Closable(Protocol):
     def close(self) -> None: ...
 
     def abort(self) -> None: ...
+
+
+class Pending(Protocol):
+    """A file to be, written at ``writable``, seen at ``path`` from ``commit`` on."""
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def writable(self) -> Path: ...
+
+    def commit(self) -> None: ...
+
+    def discard(self) -> None: ...
 
 
 class PendingFile:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vpcflow.layout import Layout
     from vpcflow.rejects import Reject
     from vpcflow.stats import Books
+    from vpcflow.time_range import TimeRange
 
     Warn = Callable[[str], None]
 
@@ -138,6 +139,17 @@ def read_flows(
         if fault is not None:
             books.count_fault(fault)
             return
+
+
+def within(
+    flows: Iterable[pa.RecordBatch], times: TimeRange, books: Books
+) -> Iterator[pa.RecordBatch]:
+    """Leave out the flows outside a time range, and count them as filtered; ``TimeRange.of`` says which they are."""
+    for batch in flows:
+        kept = times.of(batch)
+        books.filtered += batch.num_rows - kept.num_rows
+        if kept.num_rows:
+            yield kept
 
 
 def deliver(

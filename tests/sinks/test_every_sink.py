@@ -41,7 +41,7 @@ def kinds() -> dict[str, Kind]:
             )
         if form.folder is not None:
             found["folder"] = Kind(
-                lambda path, form=form: form.folder(path, OUTPUT),
+                lambda path, form=form: form.folder(path, OUTPUT, lambda file: file),
                 "flows",
                 lambda path: (
                     f"read_parquet('{path}/**/*.parquet', hive_partitioning=true, union_by_name=true)"

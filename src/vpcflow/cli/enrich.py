@@ -24,6 +24,7 @@ known by content. Without --to, one JSON document a line on standard output, in 
 \b
     vpcflow enrich --inventory inventory/ flows.log.gz > flows.ndjson
     vpcflow enrich --inventory inventory/ --geo GeoLite2-City.mmdb --to enriched/ AWSLogs/
+    vpcflow enrich --inventory s3://example-snapshots/ --to s3://example-lake/flows/ s3://example-logs/AWSLogs/
 """
 
 _OURS = frozenset(a.column for a in ADDED if a.enricher != "reader")
@@ -57,12 +58,15 @@ def enrich_command(
     to: options.To = None,
     format_: options.Format = None,
     log_format: options.LogFormat = None,
+    since: options.Since = None,
+    until: options.Until = None,
     rejects: options.Rejects = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Enrich the inputs, and end with the exit status the books call for."""
     words = Words(quiet=quiet)
     names = _column_names(columns)
+    times = options.read_times(since, until)
     open_sink = sink_opener(to, format_, schema, names)
     reference = load_reference(
         ReferenceOptions(
@@ -78,6 +82,7 @@ def enrich_command(
         layouts=layouts_for(log_format or [], reference.inventory, words),
         reference=reference,
         columns=None if wanted is None else _OURS.intersection(wanted),
+        times=times,
         rejects=rejects,
     )
     exit_with(run(work, words, quiet=quiet))

@@ -9,12 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
+from vpcflow.aws.extra import open_s3
 from vpcflow.cli import options
 from vpcflow.cli.reference import ReferenceOptions, layouts_for, load_reference
 from vpcflow.cli.words import Words
 from vpcflow.codes import PEER_SCOPES, REJECT_REASONS
 from vpcflow.enrich import enrich
 from vpcflow.errors import SourceError
+from vpcflow.object_store import is_object_url
 from vpcflow.pipeline import Layouts, read_flows
 from vpcflow.sources import Input
 from vpcflow.sources.files import STDIN, find_inputs, read_input
@@ -23,7 +25,7 @@ from vpcflow.stats import Books
 HELP = """
 Explain one record in plain words: what happened, between whom, through which groups.
 
-RECORD is a flow log line (in quotes), or a file, or - for standard input, of which --line chooses one.
+RECORD is a flow log line (in quotes), or a file or s3:// object, or - for standard input, of which --line chooses one.
 
 \b
     vpcflow explain '2 123456789012 eni-0a1b2c3d 198.51.100.7 10.0.1.24 52144 22 6 1 40 1700000000 1700000058 REJECT OK'
@@ -119,6 +121,11 @@ def _verb(row: dict[str, Any]) -> str:
 
 
 def _input_of(record: str) -> Input:
+    if is_object_url(record):
+        # Only this import what reads from S3.
+        from vpcflow.sources.objects import find_objects
+
+        return find_objects(open_s3(), record)[0]
     if record == STDIN or Path(record).exists():
         return find_inputs([record])[0]
     if " " not in record.strip() and "\t" not in record.strip():

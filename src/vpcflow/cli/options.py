@@ -8,12 +8,16 @@ from typing import Annotated
 
 import typer
 
+from vpcflow.errors import FormatError
+from vpcflow.time_range import TimeRange
+
 Inputs = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="INPUT...",
         show_default=False,
-        help="Files, directories (recursively), globs, or - for standard input, which is also the default.",
+        help="Files, directories (recursively), globs, or - for standard input, which is also the default;"
+        " s3:// addresses of objects, folders, buckets and globs.",
     ),
 ]
 LogFormat = Annotated[
@@ -27,12 +31,32 @@ LogFormat = Annotated[
     ),
 ]
 Rejects = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--rejects",
         metavar="FILE",
         show_default=False,
-        help="Write what is no flow record here: source, line, reason and text, one JSON object a line.",
+        help="Write what is no flow record here, a file or s3:// object: source, line, reason and text, one JSON"
+        " object a line.",
+    ),
+]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        metavar="TIME",
+        show_default=False,
+        help="Only records that ended at this time or later: ISO 8601 (UTC where it names no zone) or Unix seconds."
+        " In S3 only objects of that time are listed and read.  [default: all]",
+    ),
+]
+Until = Annotated[
+    str | None,
+    typer.Option(
+        "--until",
+        metavar="TIME",
+        show_default=False,
+        help="Only records that ended before this time.  [default: all]",
     ),
 ]
 Quiet = Annotated[
@@ -45,7 +69,7 @@ To = Annotated[
         metavar="PATH",
         show_default=False,
         help="File (.ndjson, .jsonl, .csv, each also .gz or .zst; .parquet) or directory/ (a Parquet dataset"
-        " by day and hour); - is standard output.  [default: NDJSON on standard output]",
+        " by day and hour), here or in S3 (s3://BUCKET/…); - is standard output.  [default: NDJSON on standard output]",
     ),
 ]
 Format = Annotated[
@@ -148,3 +172,13 @@ def read_time(text: str) -> float:
             f"{text!r} is no time: write 2026-01-31T12:00:00Z or Unix seconds"
         ) from None
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+
+
+def read_times(since: str | None, until: str | None) -> TimeRange:
+    """Read --since and --until; raises as ``read_time`` does, and ``FormatError`` where nothing lies between them."""
+    first, end = (None if text is None else read_time(text) for text in (since, until))
+    if first is not None and end is not None and first >= end:
+        raise FormatError(
+            f"nothing lies between --since {since} and --until {until}, which is excluded"
+        )
+    return TimeRange(first, end)

@@ -16,6 +16,7 @@ known by content. A header line states the layout; where there is none, give --l
 
 \b
     vpcflow parse flows.log.gz
+    vpcflow parse --since 2026-01-31T12:00Z s3://example-logs/AWSLogs/ --to flows.parquet
     zcat flows.log.gz | vpcflow parse --log-format '${srcaddr} ${dstaddr} ${bytes}' --to flows.parquet
 """
 
@@ -25,6 +26,8 @@ def parse_command(
     to: options.To = None,
     format_: options.Format = None,
     log_format: options.LogFormat = None,
+    since: options.Since = None,
+    until: options.Until = None,
     rejects: options.Rejects = None,
     quiet: options.Quiet = False,
 ) -> None:
@@ -35,6 +38,7 @@ def parse_command(
         to=to,
         open_sink=sink_opener(to, format_, "flat"),
         layouts=layouts_for(log_format or [], None, words),
+        times=options.read_times(since, until),
         rejects=rejects,
     )
     exit_with(run(work, words, quiet=quiet))

@@ -5,21 +5,25 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 import typer
 
+from vpcflow.aws.extra import open_s3
 from vpcflow.cli.words import Words
 from vpcflow.errors import SinkError
-from vpcflow.pipeline import Layouts, deliver, read_flows
+from vpcflow.object_store import is_object_url, parse_object_url
+from vpcflow.pipeline import Layouts, deliver, read_flows, within
 from vpcflow.sources.files import STDIN, find_inputs, read_input
 from vpcflow.stats import Books
+from vpcflow.time_range import ALWAYS, TimeRange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
     from contextlib import AbstractContextManager
+    from typing import BinaryIO
 
     import pyarrow as pa
 
@@ -41,7 +45,8 @@ class Work(NamedTuple):
     layouts: Layouts
     reference: Reference | None = None
     columns: Collection[str] | None = None
-    rejects: Path | None = None
+    times: TimeRange = ALWAYS
+    rejects: str | None = None
 
 
 def run(work: Work, words: Words, *, quiet: bool) -> Books:
@@ -69,7 +74,7 @@ def exit_with(books: Books) -> None:
 
 
 def _deliver(work: Work, words: Words, books: Books, *, quiet: bool) -> None:
-    inputs = find_inputs(work.inputs, warn=words.say)
+    inputs = find(work.inputs, work.times, words)
     _refuse_overwriting(inputs, [work.to, work.rejects])
     with (
         _reject_writer(work.rejects) as on_rejects,
@@ -79,7 +84,24 @@ def _deliver(work: Work, words: Words, books: Books, *, quiet: bool) -> None:
         for source in inputs:
             books.inputs += 1
             flows = _flows(work, source, books, bar, on_rejects, words)
+            flows = within(flows, work.times, books)
             deliver(flows, sink, books, reference=work.reference, columns=work.columns)
+
+
+def find(paths: Sequence[str], times: TimeRange, words: Words) -> list[Input]:
+    """Find inputs here and in S3; raises ``SourceError`` where there are none, ``AwsError`` where S3 refuses."""
+    if not any(map(is_object_url, paths)):
+        return find_inputs(paths, warn=words.say)
+    # Few runs read from S3: only these import what does.
+    from vpcflow.sources.objects import find_objects, read_ahead
+
+    store = open_s3()
+    inputs = find_inputs(
+        paths,
+        objects=lambda url: find_objects(store, url, times=times, warn=words.say),
+        warn=words.say,
+    )
+    return read_ahead(inputs)
 
 
 class _NoProgress(contextlib.AbstractContextManager["_NoProgress"]):
@@ -104,18 +126,25 @@ def _progress(inputs: Sequence[Input], *, quiet: bool) -> ProgressBar | _NoProgr
     return ProgressBar(inputs)
 
 
-def _refuse_overwriting(inputs: Sequence[Input], outputs: Sequence[str | Path | None]) -> None:
+def _refuse_overwriting(inputs: Sequence[Input], outputs: Sequence[str | None]) -> None:
     """Raise ``SinkError`` where an output is an input, a folder that holds one, or the other output."""
-    paths = [Path(output).resolve() for output in outputs if output not in (None, STDIN)]
-    if len(set(paths)) < len(paths):
-        raise SinkError(f"--to and --rejects are one file, {str(paths[0])!r}: name another")
+    named = [output for output in outputs if output not in (None, STDIN)]
+    places = [_place(output) for output in named if output is not None]
+    if len(set(places)) < len(places):
+        raise SinkError(f"--to and --rejects are one file, {named[0]!r}: name another")
     for source in inputs:
-        here = Path(source.name).resolve()
-        for path in paths:
-            if source.name != STDIN and here.is_relative_to(path):
-                raise SinkError(
-                    f"{str(path)!r} is or holds the input {source.name!r}: write elsewhere"
-                )
+        here = _place(source.name)
+        for name, place in zip(named, places, strict=True):
+            if source.name != STDIN and here.is_relative_to(place):
+                raise SinkError(f"{name!r} is or holds the input {source.name!r}: write elsewhere")
+
+
+def _place(name: str) -> PurePath:
+    """Say where something is, here or in S3, so that equal places are equal and folders are told."""
+    if is_object_url(name):
+        url = parse_object_url(name)
+        return PurePosixPath("s3:", url.bucket, *url.key.split("/"))
+    return Path(name).resolve()
 
 
 def _flows(
@@ -135,16 +164,40 @@ def _flows(
 
 
 @contextlib.contextmanager
-def _reject_writer(path: Path | None) -> Iterator[Callable[[Sequence[Reject]], None]]:
-    """Write rejects as JSON lines where a file is named."""
-    if path is None:
+def _reject_writer(to: str | None) -> Iterator[Callable[[Sequence[Reject]], None]]:
+    """Write rejects as JSON lines where a file is named; in S3 it appears once the run has ended well."""
+    if to is None:
         yield lambda _: None
         return
-    try:
-        file = path.open("wb")
-    except OSError as fault:
-        raise SinkError(f"cannot write rejects to {str(path)!r}: {fault.strerror}") from fault
-    with file:
+    with _object_file(to) if is_object_url(to) else _local_file(to) as file:
         yield lambda rejects: file.writelines(
             orjson.dumps(reject._asdict(), option=orjson.OPT_APPEND_NEWLINE) for reject in rejects
         )
+
+
+@contextlib.contextmanager
+def _local_file(to: str) -> Iterator[BinaryIO]:
+    try:
+        file = Path(to).open("wb")  # noqa: SIM115  # a fault while it is written is another's
+    except OSError as fault:
+        raise SinkError(f"cannot write rejects to {to!r}: {fault.strerror}") from fault
+    with file:
+        yield file
+
+
+@contextlib.contextmanager
+def _object_file(to: str) -> Iterator[BinaryIO]:
+    import tempfile
+
+    url = parse_object_url(to)
+    upload = open_s3().upload(url.bucket, url.key)
+    try:
+        with tempfile.TemporaryDirectory(prefix="vpcflow-") as folder:
+            path = Path(folder, "rejects")
+            with path.open("wb") as file:
+                yield file
+            upload.send(path)
+        upload.complete()
+    except BaseException:
+        upload.abort()
+        raise

@@ -7,7 +7,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vpcflow.aws.extra import open_s3
 from vpcflow.errors import FormatError
+from vpcflow.object_store import is_object_url
 from vpcflow.schemas import SCHEMAS
 from vpcflow.schemas.flat import encode_flat
 from vpcflow.sinks import Sink, open_sink
@@ -33,10 +35,14 @@ def sink_opener(
         )
     encode = functools.partial(encode_flat, columns=columns) if columns else chosen.encode
     run_id = f"{time.time_ns():x}"
-    return lambda: open_sink(to, encode=encode, run_id=run_id, columns=columns, format=format_)
+    return lambda: open_sink(
+        to, encode=encode, run_id=run_id, columns=columns, format=format_, store=open_s3
+    )
 
 
 def _is_parquet(to: str | None, format_: str | None) -> bool:
     if format_ is not None:
         return format_ == "parquet"
-    return to is not None and (to.endswith(("/", ".parquet")) or Path(to).is_dir())
+    return to is not None and (
+        to.endswith(("/", ".parquet")) or (not is_object_url(to) and Path(to).is_dir())
+    )

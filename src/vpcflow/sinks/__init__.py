@@ -1,5 +1,7 @@
 """
 Where flows go. A sink is one module and one line of ``FORMATS``; ``open_sink`` finds it by the name of the output.
+
+What becomes an object in S3 is a file of one of these forms first: ``sinks.objects``.
 """
 
 from __future__ import annotations
@@ -9,7 +11,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 
-from vpcflow.errors import FormatError
+from vpcflow.errors import FormatError, SinkError
+from vpcflow.object_store import is_object_url, parse_object_url
 from vpcflow.sinks.csv import CsvFileSink, CsvSink
 from vpcflow.sinks.dataset import DatasetSink
 from vpcflow.sinks.ndjson import NdjsonFileSink, NdjsonSink
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from vpcflow.json_lines import Encode
+    from vpcflow.object_store import ObjectStore
+    from vpcflow.pending_file import Take
 
 __all__ = ["FORMATS", "Output", "Sink", "open_sink"]
 
@@ -71,7 +76,7 @@ class Format(NamedTuple):
     may_be_compressed: bool
     file: Callable[[Path, Output], Sink]
     stream: Callable[[BinaryIO, Output], Sink] | None = None
-    folder: Callable[[Path, Output], Sink] | None = None
+    folder: Callable[[Path, Output, Take], Sink] | None = None
 
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
@@ -92,7 +97,9 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
             (".parquet",),
             False,
             lambda path, output: ParquetSink(path, output.columns),
-            folder=lambda path, output: DatasetSink(path, output.run_id, output.columns),
+            folder=lambda path, output, take: DatasetSink(
+                path, output.run_id, output.columns, take
+            ),
         ),
     }
 )
@@ -106,9 +113,12 @@ def open_sink(
     columns: Sequence[str] | None = None,
     format: str | None = None,
     stdout: BinaryIO | None = None,
+    store: Callable[[], ObjectStore] | None = None,
 ) -> Sink:
     """
     Open the sink for an output: None or ``-`` is standard output, a folder or a name that ends with ``/`` a dataset.
+
+    A name that begins with ``s3://`` is an object or folder in what ``store`` opens.
 
     A file's format is that of its suffix, unless ``format`` names one of ``FORMATS``; the suffixes ``.gz`` and ``.zst``
     compress NDJSON and CSV in any case. ``run_id`` keeps the files of two runs in one dataset apart. Raises
@@ -122,14 +132,43 @@ def open_sink(
         if stream is None:
             raise FormatError(f"{format} does not go to standard output: name a file or folder")
         return stream(stdout or sys.stdout.buffer, output)
-    if to.endswith("/") or Path(to).is_dir():
+    in_store = is_object_url(to)
+    if to.endswith("/") or (not in_store and Path(to).is_dir()):
         folder = FORMATS[format or "parquet"].folder
         if folder is None:
             raise FormatError(
                 f"{to!r} is a folder, which takes parquet alone, not {format}: name a file"
             )
-        return folder(Path(to), output)
-    return FORMATS[format or _format_of(to)].file(Path(to), output)
+        if in_store:
+            return _open_object_folder(to, store, lambda path, take: folder(path, output, take))
+        return folder(Path(to), output, lambda file: file)
+    form = FORMATS[format or _format_of(to)]
+    if in_store:
+        return _open_object(to, store, lambda path: form.file(path, output))
+    return form.file(Path(to), output)
+
+
+def _open_object(
+    to: str, store: Callable[[], ObjectStore] | None, open_file: Callable[[Path], Sink]
+) -> Sink:
+    # Only an output in S3 needs a temporary folder.
+    from vpcflow.sinks.objects import ObjectSink
+
+    return ObjectSink(_opened(to, store), parse_object_url(to), open_file)
+
+
+def _open_object_folder(
+    to: str, store: Callable[[], ObjectStore] | None, open_folder: Callable[[Path, Take], Sink]
+) -> Sink:
+    from vpcflow.sinks.objects import ObjectFolderSink
+
+    return ObjectFolderSink(_opened(to, store), parse_object_url(to), open_folder)
+
+
+def _opened(to: str, store: Callable[[], ObjectStore] | None) -> ObjectStore:
+    if store is None:
+        raise SinkError(f"{to!r} is in S3, which is not written here")
+    return store()
 
 
 def _format_of(name: str) -> str:

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from vpcflow.errors import FormatError, SinkError
 from vpcflow.file_schema import TYPES, aligned, compact, schema_of
-from vpcflow.pending_file import PendingFile, leave
+from vpcflow.pending_file import Pending, PendingFile, leave
 from vpcflow.row_groups import ROWS, open_writer, row_group, widened, write_row_group
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     import pyarrow.parquet as pq
+
+    from vpcflow.pending_file import Take
 
 _HOUR_S = 3600
 _YEAR_10000_S = 253_402_300_800
@@ -62,18 +64,26 @@ class DatasetSink:
     Every file has all known columns (or ``columns``), in one order, and such unknown ones as were found until then, so
     that files of all layouts unite. The hour is that of ``end``, else of ``start``, else Hive's partition for nulls.
     In a row group flows are in order of ``interface_id``, then ``start``. ``run_id`` is part of the file names: give
-    each run its own, or it replaces the files of the other. Raises ``FormatError`` where it is no part of a file name.
+    each run its own, or it replaces the files of the other. ``take`` is handed each file as soon as it is finished, and
+    gives what stands for it until the end. Raises ``FormatError`` where the run id is no part of a file name.
     """
 
-    def __init__(self, folder: Path, run_id: str, columns: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        run_id: str,
+        columns: Sequence[str] | None = None,
+        take: Take = lambda file: file,
+    ) -> None:
         if not _RUN_ID.fullmatch(run_id):
             raise FormatError(f"run id {run_id!r} is to be letters, digits, '.', '_' and '-'")
         self._folder = folder
         self._run_id = run_id
         self._columns = columns
+        self._take = take
         self._schema = schema_of(TYPES if columns is None else columns)
         self._parts: dict[int, _Part] = {}  # by hour, the one used last at the end
-        self._finished: list[PendingFile] = []
+        self._finished: list[Pending] = []
         self._folders: list[Path] = []
         self._numbers: dict[int, int] = {}
         self._make_folder(folder)
@@ -101,8 +111,10 @@ class DatasetSink:
     def abort(self) -> None:
         """Leave no file, and no folder that was made for one."""
         for part in self._parts.values():
-            with suppress(OSError, pa.ArrowException):
-                self._finish(part)
+            if part.file is not None:
+                with suppress(OSError, pa.ArrowException):
+                    part.file.writer.close()
+                part.file.pending.discard()
         self._parts.clear()
         for pending in self._finished:
             pending.discard()
@@ -163,8 +175,8 @@ class DatasetSink:
 
     def _finish(self, part: _Part) -> None:
         if part.file is not None:
-            self._finished.append(part.file.pending)
             part.file.writer.close()
+            self._finished.append(self._take(part.file.pending))
             part.file = None
 
     def _make_folder(self, folder: Path) -> None:

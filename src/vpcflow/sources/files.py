@@ -9,7 +9,7 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pyarrow as pa
@@ -19,34 +19,49 @@ from vpcflow import envelopes
 from vpcflow.decode import PARQUET, decode
 from vpcflow.errors import SourceError
 from vpcflow.lines import Lines
+from vpcflow.object_store import is_object_url
 from vpcflow.plain import MAX_LINE_BYTES, line_count
 from vpcflow.rejects import Reject, reject
 from vpcflow.sources import BLOCK_BYTES, Block, Fault, Input, Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import BinaryIO
 
 STDIN = "-"
 
 _HEAD_BYTES = 64 * 1024
+_READ_BYTES = 1024 * 1024
 _BATCH_ROWS = 64 * 1024
+# Parquet from where it cannot be sought in waits in memory, and beyond this in a temporary file.
+_SPOOL_BYTES = 16 * 1024 * 1024
 _MESSAGE_COLUMNS = ("message", "@message")
 
 
 def find_inputs(
-    paths: Sequence[str], *, warn: Callable[[str], None] = lambda _: None
+    paths: Sequence[str],
+    *,
+    objects: Callable[[str], Iterable[Input]] | None = None,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> list[Input]:
     """
     Expand paths to inputs, sorted within each path: files, directories (recursively), globs, ``-`` for standard input.
 
     No path means standard input. In directories, names that begin with ``.`` or ``_`` are passed over, as query engines
-    do. A file that several paths or links lead to is an input once, which is said to ``warn``: its records are no more
-    for it. Raises ``SourceError`` naming all paths that do not exist or match nothing.
+    do. ``objects`` gives the inputs of an ``s3://`` address. A file that several paths or links lead to is an input
+    once, which is said to ``warn``: its records are no more for it. Raises ``SourceError`` naming all paths that do not
+    exist or match nothing.
     """
     found: dict[str, Input] = {}
     missing, again = [], 0
     for path in paths or [STDIN]:
+        if is_object_url(path):
+            if objects is None:
+                raise SourceError(f"{path!r} is in S3, which is not read here")
+            for one in objects(path):
+                again += one.name in found
+                found.setdefault(one.name, one)
+            continue
         try:
             inputs = _inputs_of(path)
         except (OSError, ValueError) as fault:
@@ -73,7 +88,8 @@ def read_input(
     Yield the blocks of one input; never raises for what is in it: the last item is a ``Fault`` where it is damaged.
 
     ``on_bytes`` is told how many bytes were read, as they are. Memory is bounded by ``block_bytes``; a row group of a
-    Parquet file, and standard input that is Parquet, are held whole.
+    Parquet file is held whole. Parquet that cannot be sought in (an object in S3, standard input) is copied to a
+    temporary file first: all of it is read in any case, and its description stands at its end.
     """
     try:
         with source.open() as stream:
@@ -355,7 +371,15 @@ def _read_parquet(
     source: Input, stream: BinaryIO, head: bytes, on_bytes: Callable[[int], None]
 ) -> Iterator[Block]:
     if not stream.seekable():
-        stream = io.BytesIO(head + stream.read())
+        # Few runs need a temporary file.
+        import shutil
+        import tempfile
+
+        with tempfile.SpooledTemporaryFile(_SPOOL_BYTES) as copy:
+            copy.write(head)
+            shutil.copyfileobj(stream, copy, _READ_BYTES)
+            yield from _read_parquet(source, cast("BinaryIO", copy), head, on_bytes)
+        return
     done = total = 0
     try:
         file = pq.ParquetFile(stream)
