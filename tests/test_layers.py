@@ -20,7 +20,12 @@ LAYERS: tuple[dict[str, str], ...] = (
     {"generate": "generate", "store": "store", "local_firehose": "local_firehose"},
     {"pipeline": "pipeline stats ingest"},
     {"rules": "rules"},
-    {"enrich": "enrich", "sinks": "sinks", "sources": "sources"},
+    {
+        "enrich": "enrich",
+        "sinks": "sinks",
+        "sources": "sources",
+        "index_setup": "index_setup index_template",
+    },
     {"schemas": "schemas"},
     {
         "parse": "parse linewise columns careful tables ocsf",
@@ -31,6 +36,7 @@ LAYERS: tuple[dict[str, str], ...] = (
         "geo": "geo",
         "networks": "networks",
         "aws_ranges": "aws_ranges",
+        "index_types": "index_types",
     },
     {"words": "layout lines plain rejects prefixes special_ranges object_store time_range"},
     {"facts": "fields codes errors addresses"},

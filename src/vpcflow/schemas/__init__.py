@@ -5,32 +5,37 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from vpcflow.schemas import appender
+from vpcflow.schemas import appender, flat
 from vpcflow.schemas.appender import encode_appender
 from vpcflow.schemas.flat import encode_flat
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from vpcflow.index_types import Property
     from vpcflow.json_lines import Encode
 
 __all__ = ["SCHEMAS", "Schema", "encode_appender", "encode_flat"]
 
 
 class Schema(NamedTuple):
-    """A form of document: its name, how flows become it, and the columns it is made of (None: all there are)."""
+    """
+    A form of document: its name, how flows become it, the columns it is made of (None: all there are), and how
+    OpenSearch is to index what it holds.
+    """
 
     name: str
     encode: Encode
     columns: tuple[str, ...] | None
+    mapping: Callable[[], Mapping[str, Property]]
 
 
 SCHEMAS: Mapping[str, Schema] = MappingProxyType(
     {
         schema.name: schema
         for schema in (
-            Schema("flat", encode_flat, None),
-            Schema("appender", encode_appender, appender.COLUMNS),
+            Schema("flat", encode_flat, None, flat.mapping),
+            Schema("appender", encode_appender, appender.COLUMNS, appender.mapping),
         )
     }
 )

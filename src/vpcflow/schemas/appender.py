@@ -14,10 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vpcflow.fragments import Member, Part, column_parts, constant_parts, member, text_parts
+from vpcflow.index_types import DATE, KEYWORD, POINT, index_type
 from vpcflow.json_lines import lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+    from vpcflow.index_types import Property
 
 _LOGGED = {
     "version": "version",
@@ -67,6 +70,18 @@ def encode_appender(flows: pa.RecordBatch) -> Iterator[pa.Buffer]:
         parts += _always(flows, column, name)
     parts += _location(flows)
     return lines(parts, flows.num_rows)
+
+
+def mapping() -> Mapping[str, Property]:
+    """Give how OpenSearch is to index the document; ``start`` and ``end`` stay the numbers that dashboards know."""
+    times = {"start": {"type": "long"}, "end": {"type": "long"}}
+    return {
+        "@timestamp": DATE,
+        **{name: times.get(name) or index_type(column) for column, name in _LOGGED.items()},
+        "direction": KEYWORD,
+        **dict.fromkeys(_GEO.values(), KEYWORD),
+        "source-location": POINT,
+    }
 
 
 def _timestamp(flows: pa.RecordBatch) -> list[Part]:

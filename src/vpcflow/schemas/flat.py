@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from vpcflow.fields import ADDED, FIELDS
 from vpcflow.fragments import column_parts, member
+from vpcflow.index_types import index_type
 from vpcflow.json_lines import lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from vpcflow.index_types import Property
 
 PROVENANCE = ("source_object", "source_line")
 """Columns that tell where a record was read; documents leave them out unless they are asked for."""
@@ -29,3 +33,9 @@ def encode_flat(flows: pa.RecordBatch, columns: Sequence[str] | None = None) -> 
         names = [name for name in columns if name in flows.schema.names]
     parts = [part for name in names for part in column_parts(member(name), flows.column(name))]
     return lines(parts, flows.num_rows)
+
+
+def mapping() -> Mapping[str, Property]:
+    """Give how OpenSearch is to index each column."""
+    columns = [field.column for field in FIELDS] + [added.column for added in ADDED]
+    return {name: index_type(name) for name in columns}
