@@ -21,6 +21,21 @@ import vpcflow as library
 pytestmark = pytest.mark.integration
 
 REGION_FOLDER = "AWSLogs/123456789012/vpcflowlogs/eu-west-1"
+IP_RANGES = orjson.dumps(
+    {
+        "syncToken": "1766000000",
+        "createDate": "2025-12-17-00-00-00",
+        "prefixes": [
+            {
+                "ip_prefix": "198.51.100.0/24",
+                "region": "eu-west-1",
+                "service": "S3",
+                "network_border_group": "eu-west-1",
+            }
+        ],
+        "ipv6_prefixes": [],
+    }
+)
 HEADER = (
     b"version interface-id srcaddr dstaddr srcport dstport protocol start end action log-status\n"
 )
@@ -171,3 +186,46 @@ def test_without_the_sdk_the_extra_is_named(
 
     assert done.status == 1
     assert "pip install 'vpcflow[aws]'" in done.err
+
+
+def test_lookup_data_in_s3_is_read_as_files_are(bucket: Any, vpcflow: Vpcflow) -> None:
+    [flows] = put(bucket, log(datetime(2026, 1, 31, 12, tzinfo=UTC), 3))
+    interface = {"NetworkInterfaceId": "eni-0a", "PrivateIpAddress": "10.0.1.20", "VpcId": "vpc-0a"}
+    put(
+        bucket,
+        ("inventory/enis.json", orjson.dumps({"NetworkInterfaces": [interface]})),
+        ("networks.csv", b"cidr,name,kind\n198.51.100.0/24,the partner,partner\n"),
+        ("ip-ranges.json", IP_RANGES),
+    )
+
+    done = vpcflow(
+        "enrich", "--geo", "off", "--inventory", "s3://example-logs/inventory/",
+        "--networks", "s3://example-logs/networks.csv",
+        "--aws-ranges", "s3://example-logs/ip-ranges.json", flows,
+    )  # fmt: skip
+
+    assert done.status == 0, done.err
+    assert {d["peer_network_name"] for d in done.documents} == {"the partner"}
+    assert {d["dst_aws_service"] for d in done.documents} == {"S3"}
+    assert "the inventory in s3://example-logs/inventory is taken to be of" in done.err
+
+
+def test_a_damaged_file_in_s3_is_named_as_it_is_there(bucket: Any, vpcflow: Vpcflow) -> None:
+    put(bucket, ("inventory/enis.json", b"{"), ("flows.log", HEADER))
+
+    done = vpcflow(
+        "enrich", "--inventory", "s3://example-logs/inventory", "s3://example-logs/flows.log"
+    )
+
+    assert done.status == 1
+    assert "vpcflow: s3://example-logs/inventory/enis.json: not JSON" in done.err
+
+
+def test_an_inventory_in_s3_is_shown(bucket: Any, vpcflow: Vpcflow) -> None:
+    interface = {"NetworkInterfaceId": "eni-0a", "PrivateIpAddress": "10.0.1.20", "VpcId": "vpc-0a"}
+    put(bucket, ("enis.json", orjson.dumps({"NetworkInterfaces": [interface]})))
+
+    done = vpcflow("inventory", "show", "s3://example-logs/enis.json", "eni-0a")
+
+    assert done.status == 0, done.err
+    assert b"10.0.1.20" in done.out

@@ -58,7 +58,7 @@ def demo_command(
     report = simulate(scenario, to)
     reference = load_reference(
         ReferenceOptions(
-            report.inventory, str(scenario.capture_s), 3600, None, None, None, None, None
+            str(report.inventory), str(scenario.capture_s), 3600, None, None, None, None, None
         ),
         words,
     )

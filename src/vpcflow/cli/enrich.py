@@ -70,7 +70,15 @@ def enrich_command(
     open_sink = sink_opener(to, format_, schema, names)
     reference = load_reference(
         ReferenceOptions(
-            inventory, inventory_time, inventory_max_age, max_stale, geo, asn, aws_ranges, networks
+            inventory,
+            inventory_time,
+            inventory_max_age,
+            max_stale,
+            geo,
+            asn,
+            aws_ranges,
+            networks,
+            times,
         ),
         words,
     )

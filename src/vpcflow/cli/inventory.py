@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from vpcflow.cli.here import here
 from vpcflow.cli.inventory_view import describe, summarize
 from vpcflow.cli.options import read_time
 from vpcflow.cli.words import Words
@@ -40,8 +41,8 @@ together are one capture, of as many accounts and regions as there are. Known, b
 _SHOW_HELP = """
 Show what an inventory holds, or all it knows of one thing in it.
 
-PATH is what --inventory takes: AWS CLI files, a snapshot, or a directory of snapshots. WHAT is the id of a network
-interface or security group (with its rules), or an address.
+PATH is what --inventory takes: AWS CLI files, a snapshot, or a directory of snapshots, here or in S3. WHAT is
+the id of a network interface or security group (with its rules), or an address.
 
 \b
     vpcflow inventory show inventory/
@@ -87,10 +88,12 @@ def import_command(
 
 @app.command("show", help=_SHOW_HELP)
 def show_command(
-    path: Annotated[Path, typer.Argument(metavar="PATH", show_default=False)],
+    path: Annotated[str, typer.Argument(metavar="PATH", show_default=False)],
     what: Annotated[str | None, typer.Argument(metavar="[WHAT]", show_default=False)] = None,
 ) -> None:
-    inventory = load_inventory(path, warn=Words(quiet=False).say)
+    words = Words(quiet=False)
+    with here(path) as local:
+        inventory = load_inventory(local.path, warn=lambda text: words.say(local.named(text)))
     console = Console(highlight=False, soft_wrap=False)
     for block in summarize(inventory) if what is None else describe(inventory, what):
         console.print(block)

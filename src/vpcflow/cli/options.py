@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -82,12 +81,12 @@ Format = Annotated[
     ),
 ]
 InventoryPath = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--inventory",
         metavar="PATH",
         show_default=False,
-        help="Directory of what `aws ec2 describe-…` printed, a snapshot, or a directory of snapshots."
+        help="Directory of what `aws ec2 describe-…` printed, a snapshot, or a directory of snapshots; here or in S3."
         "  [default: none; the columns it would fill are null]",
     ),
 ]
@@ -126,31 +125,34 @@ Geo = Annotated[
         "--geo",
         metavar="FILE|off",
         show_default=False,
-        help="City database (MMDB), or off.  [default: the one `vpcflow geo fetch` got, if any]",
+        help="City database (MMDB), here or in S3, or off.  [default: the one `vpcflow geo fetch` got, if any]",
     ),
 ]
 Asn = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
-        "--asn", metavar="FILE", show_default=False, help="Database of autonomous systems (MMDB)."
+        "--asn",
+        metavar="FILE",
+        show_default=False,
+        help="Database of autonomous systems (MMDB), here or in S3.",
     ),
 ]
 AwsRanges = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--aws-ranges",
         metavar="FILE",
         show_default=False,
-        help="AWS's ip-ranges.json, for aws_service.",
+        help="AWS's ip-ranges.json, here or in S3, for aws_service.",
     ),
 ]
 Networks = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--networks",
         metavar="FILE",
         show_default=False,
-        help="Named networks: CSV with the header cidr,name,kind, or a JSON list of such objects.",
+        help="Named networks, here or in S3: CSV with the header cidr,name,kind, or a JSON list of such objects.",
     ),
 ]
 

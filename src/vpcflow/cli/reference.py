@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from vpcflow.cli.here import here, snapshots_of
 from vpcflow.cli.options import read_time
 from vpcflow.enrich import Reference
 from vpcflow.geo import GeoDatabase, open_geo
@@ -14,10 +16,10 @@ from vpcflow.geo.fetch import default_geo_path
 from vpcflow.inventory import load_inventory
 from vpcflow.layout import parse_log_format
 from vpcflow.pipeline import Layouts, layouts_of, unknown_field
+from vpcflow.time_range import ALWAYS, TimeRange
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from vpcflow.aws_ranges import AwsRanges
     from vpcflow.cli.words import Words
@@ -30,37 +32,43 @@ OFF = "off"
 class ReferenceOptions(NamedTuple):
     """The options of a command that name lookup data, as given."""
 
-    inventory: Path | None
+    inventory: str | None
     inventory_time: str | None
     inventory_max_age: int
     max_stale: int | None
     geo: str | None
-    asn: Path | None
-    aws_ranges: Path | None
-    networks: Path | None
+    asn: str | None
+    aws_ranges: str | None
+    networks: str | None
+    times: TimeRange = ALWAYS
 
 
 def load_reference(given: ReferenceOptions, words: Words) -> Reference:
     """Load it all; raises ``VpcflowError`` where something named cannot be used, says a hint where nothing is."""
-    if given.inventory is None:
-        words.say(
-            "no --inventory: interface, security group, direction and peer columns stay empty"
-            " (see `vpcflow enrich --help`)"
-        )
-        inventory = None
-    else:
-        captured_at = None if given.inventory_time is None else read_time(given.inventory_time)
-        with _collector_at_rest():
-            inventory = load_inventory(given.inventory, captured_at=captured_at, warn=words.say)
     return Reference(
-        inventory=inventory,
+        inventory=_inventory(given, words),
         geo=_geo(given.geo, words),
-        asn=None if given.asn is None else open_geo(given.asn, "asn"),
+        asn=None if given.asn is None else _asn(given.asn),
         aws_ranges=_aws_ranges(given.aws_ranges),
         networks=_networks(given.networks),
         max_age_s=given.inventory_max_age,
         max_stale_s=given.max_stale,
     )
+
+
+def _inventory(given: ReferenceOptions, words: Words) -> Inventory | None:
+    if given.inventory is None:
+        words.say(
+            "no --inventory: interface, security group, direction and peer columns stay empty"
+            " (see `vpcflow enrich --help`)"
+        )
+        return None
+    captured_at = None if given.inventory_time is None else read_time(given.inventory_time)
+    choose = functools.partial(snapshots_of, times=given.times)
+    with here(given.inventory, choose) as local, _collector_at_rest():
+        return load_inventory(
+            local.path, captured_at=captured_at, warn=lambda text: words.say(local.named(text))
+        )
 
 
 @contextlib.contextmanager
@@ -86,21 +94,28 @@ def layouts_for(log_formats: Sequence[str], inventory: Inventory | None, words: 
     return layouts_of(stated, () if inventory is None else inventory.flow_logs, words.say)
 
 
-def _aws_ranges(given: Path | None) -> AwsRanges | None:
+def _aws_ranges(given: str | None) -> AwsRanges | None:
     if given is None:
         return None
     # Few runs name ranges or networks: only these import what reads them.
     from vpcflow.aws_ranges import load_aws_ranges
 
-    return load_aws_ranges(given)
+    with here(given) as local:
+        return load_aws_ranges(local.path)
 
 
-def _networks(given: Path | None) -> Networks | None:
+def _networks(given: str | None) -> Networks | None:
     if given is None:
         return None
     from vpcflow.networks import load_networks
 
-    return load_networks(given)
+    with here(given) as local:
+        return load_networks(local.path)
+
+
+def _asn(given: str) -> GeoDatabase:
+    with here(given) as local:
+        return open_geo(local.path, "asn")
 
 
 def _geo(given: str | None, words: Words) -> GeoDatabase | None:
@@ -109,7 +124,8 @@ def _geo(given: str | None, words: Words) -> GeoDatabase | None:
     path = given or default_geo_path()
     if path is None:
         return None
-    database = open_geo(path, "place")
+    with here(str(path)) as local:
+        database = open_geo(local.path, "place")
     for text in (database.attribution, database.age_notice(time.time())):
         if text is not None:
             words.say(text)

@@ -68,7 +68,22 @@ def find_objects(
     warn: Callable[[str], None] = lambda _: None,
 ) -> list[Input]:
     """
-    Give the objects an ``s3://`` address names, in the order of their keys: one, those in a folder or bucket, a match.
+    Give the objects an ``s3://`` address names as inputs; see ``stored_objects``.
+
+    Raises as that does; that some are there and none is of that time is said to ``warn``.
+    """
+    place = parse_object_url(url)
+    found = stored_objects(store, url, times=times)
+    if not found:
+        warn(f"no object of {url} is of that time")
+    return [_input(store, place.bucket, one) for one in found]
+
+
+def stored_objects(
+    store: ObjectStore, url: str, *, times: TimeRange = ALWAYS
+) -> list[StoredObject]:
+    """
+    List the objects an ``s3://`` address names, in the order of their keys: one, those in a folder or bucket, a match.
 
     ``*``, ``?`` and ``[…]`` match within a name, ``**`` across folders. Below the address, names that begin with ``.``
     or ``_`` are passed over, as in directories, and what other services of AWS log under ``AWSLogs``. Of AWS's layouts
@@ -78,7 +93,7 @@ def find_objects(
     place = parse_object_url(url)
     exact = _object_at(store, place)
     if exact is not None:
-        return [_input(store, place.bucket, exact)]
+        return [exact]
     prefix, matches = _pattern(place)
     wanted = TimeRange(
         None if times.since is None else times.since - NAMED_BEFORE_S,
@@ -92,12 +107,9 @@ def find_objects(
         and _is_within(one.key, wanted)
         and not one.key.endswith("/")
     ]
-    if not found:
-        if times.is_open or not any(map(matches, _keys(store, place.bucket, prefix))):
-            raise SourceError(f"no such object, folder or match: {url!r}")
-        warn(f"no object of {url} is of that time")
-    found.sort(key=lambda one: one.key.encode())
-    return [_input(store, place.bucket, one) for one in found]
+    if not found and (times.is_open or not any(map(matches, _keys(store, place.bucket, prefix)))):
+        raise SourceError(f"no such object, folder or match: {url!r}")
+    return sorted(found, key=lambda one: one.key.encode())
 
 
 def read_ahead(
@@ -136,6 +148,15 @@ def _input(store: ObjectStore, bucket: str, one: StoredObject) -> Input:
             raise OSError(str(error)) from error
 
     return Input(str(ObjectUrl(bucket, one.key)), one.size_bytes, open_object)
+
+
+def folder_of(place: ObjectUrl) -> str:
+    """Give the folder that all keys of an address lie in, as the beginning of their keys: empty or with a ``/``."""
+    return _folder(_pattern(place)[0])
+
+
+def _folder(prefix: str) -> str:
+    return prefix[: prefix.rfind("/") + 1]
 
 
 def _pattern(place: ObjectUrl) -> tuple[str, Callable[[str], bool]]:
@@ -208,8 +229,7 @@ def _keys(store: ObjectStore, bucket: str, prefix: str) -> Iterator[str]:
 
 def _is_log(key: str, prefix: str) -> bool:
     """Tell whether a key or folder below a prefix may be or hold a flow log, by its names."""
-    below = key[prefix.rfind("/") + 1 :]
-    names = below.split("/")
+    names = key.removeprefix(_folder(prefix)).split("/")
     hidden = any(name.startswith((".", "_")) for name in names)
     return not hidden and _OTHER_SERVICE.search(key) is None
 
