@@ -207,7 +207,7 @@ def _assign(
         return
     for i in rows:
         line = sheet.lines[i]
-        layout = _choose(line, span.layouts) if span.layouts else default_layout(line)
+        layout = choose(line, span.layouts) if span.layouts else default_layout(line)
         if layout is None:
             rejects.append(sheet.reject(i, "ambiguous_layout"))
         else:
@@ -220,8 +220,8 @@ def default_layout(line: bytes) -> Layout:
     return TGW_DEFAULT if tokens[1:2] == [TRANSIT_GATEWAY.encode()] else DEFAULT
 
 
-def _choose(line: bytes, layouts: Sequence[Layout]) -> Layout | None:
-    """Choose the layout whose check the line passes, the nearest in length if none; None if several pass."""
+def choose(line: bytes, layouts: Sequence[Layout]) -> Layout | None:
+    """Choose the layout whose check a plain line passes, the nearest in length if none; None if several pass."""
     count = line.count(b" ") + 1
     same = [layout for layout in layouts if len(layout.names) == count]
     if len(same) == 1:
@@ -252,14 +252,37 @@ def _parse_group(
         yield columns.merge(_marked(parts), places), np.sort(np.concatenate(places))
 
 
+def gather(batches: Sequence[pa.RecordBatch]) -> tuple[pa.RecordBatch, ...]:
+    """Put batches of one source into few, in the order of their lines; they share one while it has few names in all."""
+    parts: list[pa.RecordBatch] = []
+    names: set[str] = set()
+    gathered = []
+    for batch in batches:
+        names.update(batch.schema.names)
+        if len(names) > _MAX_NAMES and parts:
+            gathered.append(parts)
+            parts, names = [], set(batch.schema.names)
+        parts.append(batch)
+    gathered.append(parts)
+    return tuple(_in_order(parts) for parts in gathered if parts)
+
+
+def _in_order(parts: list[pa.RecordBatch]) -> pa.RecordBatch:
+    if len(parts) == 1:
+        return parts[0]
+    return columns.merge(_marked(parts), [part.column("source_line").to_numpy() for part in parts])
+
+
 def _marked(parts: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
     """Mark what identifies the records of parts that are to be one batch, where its columns would not tell."""
     gaps = [bool(identity_gaps(part.schema.names)) for part in parts]
     merged = {name for part in parts for name in part.schema.names}
-    if set(gaps) == {bool(identity_gaps(merged))}:
+    if BY_PLACE not in merged and set(gaps) == {bool(identity_gaps(merged))}:
         return parts
     return [
-        part.append_column(BY_PLACE, pa.array(np.full(part.num_rows, gap)))
+        part
+        if BY_PLACE in part.schema.names
+        else part.append_column(BY_PLACE, pa.array(np.full(part.num_rows, gap)))
         for part, gap in zip(parts, gaps)
     ]
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 FUNCTIONS = ("ingestor", "decorator", "objects", "inventory")
+LOG_STATUSES = ("OK", "NODATA", "SKIPDATA")
+ACTIONS = ("ACCEPT", "REJECT")
 
 
 class Setting(NamedTuple):
@@ -157,9 +159,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("LOG_FORMAT", ("ingestor", *_ENRICHING), "", _layouts,
             "Layout of lines without a header, as AWS shows it: `${version} ${account-id} …`. Not set: what the account's"
             " flow logs say (they come with the inventory), else AWS's default."),
-    Setting("LOG_STATUSES", _ENRICHING, "OK,NODATA,SKIPDATA", _some_of("OK", "NODATA", "SKIPDATA"),
+    Setting("LOG_STATUSES", _ENRICHING, "OK,NODATA,SKIPDATA", _some_of(*LOG_STATUSES),
             "Records of any other log status are left out, and counted as filtered. Without one in the layout they stay."),
-    Setting("ACTIONS", _ENRICHING, "ACCEPT,REJECT", _some_of("ACCEPT", "REJECT"),
+    Setting("ACTIONS", _ENRICHING, "ACCEPT,REJECT", _some_of(*ACTIONS),
             "Records of any other action are left out, and counted as filtered; those without one, as NODATA has none, stay."),
     Setting("RAW_LINES", ("ingestor", "objects"), "false", _flag,
             "Send bare lines, as aws-vpc-flow-log-appender did, instead of lines in an envelope."),

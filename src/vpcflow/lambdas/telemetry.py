@@ -18,6 +18,7 @@ import orjson
 
 from vpcflow.codes import REJECT_REASONS
 from vpcflow.geo.counted import COUNTED
+from vpcflow.transform.shed import EMPTY_TEXTS, SHED_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -34,6 +35,10 @@ _MAX_METRICS = 100
 # An address has digits or colons, a key digits; AWS's error codes and names of exceptions have neither.
 _WORD = re.compile(r"[A-Z][A-Za-z]*(?:\.[A-Z][A-Za-z]*)*\Z")
 _MAX_WORD = 80
+_ADDRESS = re.compile(
+    r"\b\d{1,3}(?:\.\d{1,3}){3}\b|(?<![\w:])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?![\w:])"
+)
+_MAX_SAID = 100
 _REQUEST_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 
 
@@ -49,6 +54,8 @@ class Metric(NamedTuple):
     meaning: str
     always: bool = False
 
+
+_SHED = {EMPTY_TEXTS: "texts that say nothing"}
 
 METRICS: tuple[Metric, ...] = (
     Metric("batches", "Count", "Invocations", always=True),
@@ -84,12 +91,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("response_bytes", "Bytes", "Size of the response"),
     Metric("shed_fields", "Count", "Documents that lost fields, times the fields, to make the response small enough"),
     Metric("shed_documents", "Count", "Documents that lost fields"),
-    Metric("shed_empty_geo", "Count", "Documents that lost empty texts of places"),
-    Metric("shed_names", "Count", "Documents that lost names that numbers and ids of theirs tell"),
-    Metric("shed_tags", "Count", "Documents that lost tags and descriptions"),
-    Metric("shed_dst_geo", "Count", "Documents that lost the place of the destination"),
-    Metric("shed_src_geo", "Count", "Documents that lost the place of the source"),
-    Metric("shed_peer_details", "Count", "Documents that lost what is known of the peer but its address, groups and scope"),
+    *(Metric(f"shed_{name}", "Count", f"Documents that lost {_SHED.get(name, f'`{name}`')}") for name in SHED_NAMES),
     Metric("puts", "Count", "Calls of PutRecordBatch"),
     Metric("puts_refused", "Count", "Records that a stream refused, each time"),
     Metric("puts_unanswered", "Count", "Records of calls that were not answered"),
@@ -110,6 +112,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("enis_found", "Count", "Network interfaces that EC2 knew, and the inventory did not"),
     Metric("enis_unknown", "Count", "Network interfaces that neither the inventory nor EC2 knows"),
     *(Metric(name, "Count", f"{meaning[:1].upper()}{meaning[1:]}") for name, meaning in COUNTED.items()),
+    Metric("files_failed", "Count", "Times that a file of lookup data in S3 could not be had"),
     Metric("other", "Count", "What was counted under a name that is not in this table: a defect"),
 )  # fmt: skip
 METRIC_BY_NAME: Mapping[str, Metric] = MappingProxyType({m.name: m for m in METRICS})
@@ -140,6 +143,17 @@ class Telemetry:
         self._clock = clock
         self._monotonic = monotonic
         self._is_cold = True
+        self._said: set[str] = set()
+
+    def warn(self, text: str) -> None:
+        """Write a line of its own for what an operator should read once, as why a call to AWS was refused."""
+        text = _ADDRESS.sub("(address)", text)
+        if text in self._said or len(self._said) >= _MAX_SAID:
+            return
+        self._said.add(text)
+        if LEVELS.index(self._level) <= LEVELS.index("WARNING"):
+            words = {"function": self._function, "level": "WARNING", "event": "warning"}
+            self._write(orjson.dumps({**words, "text": text}).decode())
 
     @contextmanager
     def batch(self, context: object = None) -> Iterator[Batch]:
@@ -215,10 +229,16 @@ class Batch:
             self.count(name, number)
         counts.clear()
 
-    def note(self, code: str) -> None:
+    def note(self, code: str, number: int = 1) -> None:
         """Count an error by AWS's code or the name of an exception: a word of letters, else it is ``Other``."""
         known = len(code) <= _MAX_WORD and _WORD.match(code)
-        self.errors[code if known else "Other"] += 1
+        self.errors[code if known else "Other"] += number
+
+    def take_errors(self, errors: Counter[str]) -> None:
+        """Count errors by their codes, and empty them."""
+        for code, number in errors.items():
+            self.note(code, number)
+        errors.clear()
 
     def keep(self, books: Books) -> None:
         """Add the books of the batch."""

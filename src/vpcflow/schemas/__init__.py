@@ -22,12 +22,15 @@ class Schema(NamedTuple):
     """
     A form of document: its name, how flows become it, the columns it is made of (None: all there are), and how
     OpenSearch is to index what it holds.
+
+    ``spare`` writes it without what says nothing, as texts that are always there; None where there is no such thing.
     """
 
     name: str
     encode: Encode
     columns: tuple[str, ...] | None
     mapping: Callable[[], Mapping[str, Property]]
+    spare: Encode | None = None
 
 
 SCHEMAS: Mapping[str, Schema] = MappingProxyType(
@@ -35,7 +38,13 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
         schema.name: schema
         for schema in (
             Schema("flat", encode_flat, None, flat.mapping),
-            Schema("appender", encode_appender, appender.COLUMNS, appender.mapping),
+            Schema(
+                "appender",
+                encode_appender,
+                appender.COLUMNS,
+                appender.mapping,
+                appender.encode_spare,
+            ),
         )
     }
 )

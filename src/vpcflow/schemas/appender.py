@@ -61,15 +61,28 @@ def encode_appender(flows: pa.RecordBatch) -> Iterator[pa.Buffer]:
     The geographic texts are always there, ``""`` where unknown. ``security-group-ids`` and ``direction`` are there
     where the ENI is known, ``source-location`` where the place is; other nulls are left out.
     """
+    geo = [part for column, name in _GEO.items() for part in _always(flows, column, name)]
+    return _encode(flows, geo)
+
+
+def encode_spare(flows: pa.RecordBatch) -> Iterator[pa.Buffer]:
+    """Write the same without the geographic texts that are ``""``."""
+    geo = [part for column, name in _GEO.items() for part in _if_any(flows, column, name)]
+    return _encode(flows, geo)
+
+
+def _encode(flows: pa.RecordBatch, geo: list[Part]) -> Iterator[pa.Buffer]:
     parts = _timestamp(flows)
     for column, name in _LOGGED.items():
-        if column in flows.schema.names:
-            parts += column_parts(member(name), flows.column(column))
+        parts += _if_any(flows, column, name)
     parts += _direction(flows)
-    for column, name in _GEO.items():
-        parts += _always(flows, column, name)
+    parts += geo
     parts += _location(flows)
     return lines(parts, flows.num_rows)
+
+
+def _if_any(flows: pa.RecordBatch, column: str, name: str) -> list[Part]:
+    return column_parts(member(name), flows.column(column)) if column in flows.schema.names else []
 
 
 def mapping() -> Mapping[str, Property]:
