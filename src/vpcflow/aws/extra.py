@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vpcflow.object_store import ObjectStore
+    from vpcflow.redrive.queues import Queue
+    from vpcflow.sinks.firehose import Stream
 
 
 @contextlib.contextmanager
@@ -40,3 +42,17 @@ def open_s3() -> ObjectStore:
     with aws_extra("s3://"):
         from vpcflow.aws.s3 import S3
     return S3()
+
+
+def open_firehose(name: str) -> Stream:
+    """Open a Firehose stream for a person's command. Raises ``AwsError``."""
+    with aws_extra("firehose://"):
+        from vpcflow.aws.firehose import open_stream
+    return open_stream(name)
+
+
+def open_sqs(address: str) -> Queue:
+    """Open a queue, ``sqs://NAME`` or its URL, for a person's command. Raises ``AwsError``, and ``FormatError``."""
+    with aws_extra("sqs://"):
+        from vpcflow.aws.sqs import open_queue
+    return open_queue(address)

@@ -27,7 +27,17 @@ Exit status: 0 done, 1 could not, 2 wrong usage, 3 done with rejects.
     vpcflow enrich --inventory inventory/ --to enriched/ AWSLogs/
 """
 
-COMMANDS = ("parse", "enrich", "explain", "fields", "inventory", "geo", "generate", "demo")
+COMMANDS = (
+    "parse",
+    "enrich",
+    "explain",
+    "fields",
+    "inventory",
+    "geo",
+    "generate",
+    "redrive",
+    "demo",
+)
 """The commands, in the order of the help; each is the module of its name."""
 
 

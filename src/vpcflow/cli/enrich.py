@@ -9,7 +9,7 @@ import typer
 from vpcflow.cli import options
 from vpcflow.cli.reference import ReferenceOptions, layouts_for, load_reference
 from vpcflow.cli.run import Work, exit_with, run
-from vpcflow.cli.sink import sink_opener
+from vpcflow.cli.sink import Sending, sink_opener
 from vpcflow.cli.words import Words
 from vpcflow.errors import FormatError
 from vpcflow.fields import ADDED, ADDED_BY_COLUMN, FIELD_BY_COLUMN
@@ -60,6 +60,8 @@ def enrich_command(
     log_format: options.LogFormat = None,
     since: options.Since = None,
     until: options.Until = None,
+    rate: options.Rate = None,
+    wrap: options.Wrap = False,
     rejects: options.Rejects = None,
     quiet: options.Quiet = False,
 ) -> None:
@@ -67,7 +69,7 @@ def enrich_command(
     words = Words(quiet=quiet)
     names = _column_names(columns)
     times = options.read_times(since, until)
-    open_sink = sink_opener(to, format_, schema, names)
+    open_sink = sink_opener(to, format_, schema, names, Sending(rate, wrap, words.say))
     reference = load_reference(
         ReferenceOptions(
             inventory,

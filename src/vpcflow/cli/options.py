@@ -68,7 +68,26 @@ To = Annotated[
         metavar="PATH",
         show_default=False,
         help="File (.ndjson, .jsonl, .csv, each also .gz or .zst; .parquet) or directory/ (a Parquet dataset"
-        " by day and hour), here or in S3 (s3://BUCKET/…); - is standard output.  [default: NDJSON on standard output]",
+        " by day and hour), here or in S3 (s3://BUCKET/…), or firehose://NAME, a stream; - is standard output."
+        "  [default: NDJSON on standard output]",
+    ),
+]
+Rate = Annotated[
+    float | None,
+    typer.Option(
+        "--rate",
+        metavar="N",
+        min=0.1,
+        show_default=False,
+        help="To a stream: at most so many records a second.  [default: as many as it takes]",
+    ),
+]
+Wrap = Annotated[
+    bool,
+    typer.Option(
+        "--wrap",
+        help="To a stream: documents in an envelope, which vpcflow's decorator takes off and hands them on as they are."
+        " Without it they go bare, for a stream that has no decorator.",
     ),
 ]
 Format = Annotated[

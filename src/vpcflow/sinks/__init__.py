@@ -15,6 +15,7 @@ from vpcflow.errors import FormatError, SinkError
 from vpcflow.object_store import is_object_url, parse_object_url
 from vpcflow.sinks.csv import CsvFileSink, CsvSink
 from vpcflow.sinks.dataset import DatasetSink
+from vpcflow.sinks.firehose import is_stream_url
 from vpcflow.sinks.ndjson import NdjsonFileSink, NdjsonSink
 from vpcflow.sinks.parquet import ParquetSink
 
@@ -114,11 +115,13 @@ def open_sink(
     format: str | None = None,
     stdout: BinaryIO | None = None,
     store: Callable[[], ObjectStore] | None = None,
+    firehose: Callable[[str, Encode], Sink] | None = None,
 ) -> Sink:
     """
     Open the sink for an output: None or ``-`` is standard output, a folder or a name that ends with ``/`` a dataset.
 
-    A name that begins with ``s3://`` is an object or folder in what ``store`` opens.
+    A name that begins with ``s3://`` is an object or folder in what ``store`` opens, ``firehose://NAME`` a stream that
+    ``firehose`` opens.
 
     A file's format is that of its suffix, unless ``format`` names one of ``FORMATS``; the suffixes ``.gz`` and ``.zst``
     compress NDJSON and CSV in any case. ``run_id`` keeps the files of two runs in one dataset apart. Raises
@@ -126,6 +129,8 @@ def open_sink(
     """
     if format is not None and format not in FORMATS:
         raise FormatError(f"unknown format {format!r} (known: {', '.join(FORMATS)})")
+    if to is not None and is_stream_url(to):
+        return _open_stream(to, encode, format, firehose)
     output = Output(encode, columns, run_id)
     if to is None or to == "-":
         stream = FORMATS[format or "ndjson"].stream
@@ -146,6 +151,16 @@ def open_sink(
     if in_store:
         return _open_object(to, store, lambda path: form.file(path, output))
     return form.file(Path(to), output)
+
+
+def _open_stream(
+    to: str, encode: Encode, format: str | None, firehose: Callable[[str, Encode], Sink] | None
+) -> Sink:
+    if format not in (None, "ndjson"):
+        raise FormatError(f"{to!r} is a stream, which takes documents alone, not {format}")
+    if firehose is None:
+        raise SinkError(f"{to!r} is a Firehose stream, which is not written here")
+    return firehose(to, encode)
 
 
 def _open_object(

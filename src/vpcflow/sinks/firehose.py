@@ -7,15 +7,25 @@ it, has surely not, or may have; and how many copies too many there can be at mo
 
 from __future__ import annotations
 
+import functools
 import random as random_numbers
+import re
 import time
 from collections import Counter, deque
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from vpcflow.errors import AwsError
+from vpcflow.errors import AwsError, FormatError, SinkError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from types import TracebackType
+    from typing import Self
+
+    import pyarrow as pa
+
+    from vpcflow.json_lines import Encode
+
+SCHEME = "firehose://"
 
 MAX_RECORDS = 500
 MAX_CALL_BYTES = 4 * 1024 * 1024
@@ -27,6 +37,8 @@ TOO_LARGE = "RecordTooLarge"
 
 NOT_SENT = "NotSent"
 """Our code for a record whose turn did not come in the time there was."""
+
+_NAME = re.compile(r"[a-zA-Z0-9_.-]{1,64}\Z")
 
 _FIRST_WAIT_S = 0.1
 _LONGEST_WAIT_S = 5.0
@@ -150,6 +162,162 @@ def put_all(
         refusals - unanswered.total(),
         unanswered.total(),
         error,
+    )
+
+
+class Sender:
+    """
+    Puts any number of records on a stream, a call's worth at a time, at most ``rate`` a second where one is given.
+
+    It gives up where a call's worth has made no progress for ``patience_s``: the rest is ``NOT_SENT``. Made to be used
+    for one run: the rate is kept over all calls of ``send``.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        *,
+        rate: float | None = None,
+        patience_s: float = 120,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        random: Callable[[], float] = random_numbers.random,
+    ) -> None:
+        self.stream = stream
+        self.possible_duplicates = 0
+        self._size = MAX_RECORDS if rate is None else max(1, min(MAX_RECORDS, int(rate)))
+        self._pace = Pace(rate, clock=clock, sleep=sleep)
+        self._put = functools.partial(
+            put_all, within_s=patience_s, clock=clock, sleep=sleep, random=random
+        )
+
+    def send(self, records: Sequence[bytes]) -> PutResult:
+        """Put the records on the stream; the result is as that of ``put_all``."""
+        results: list[tuple[int, PutResult]] = []
+        for first in range(0, len(records), self._size):
+            some = records[first : first + self._size]
+            self._pace.wait(len(some))
+            result = self._put(self.stream, some)
+            results.append((first, result))
+            if result.taken < len(some) - result.codes.count(TOO_LARGE):
+                break
+        done = _joined(results, len(records))
+        self.possible_duplicates += done.possible_duplicates
+        return done
+
+
+class Pace:
+    """Lets so many things happen in a second, spread evenly; any number where ``rate`` is None."""
+
+    def __init__(
+        self,
+        rate: float | None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._rate = rate
+        self._clock = clock
+        self._sleep = sleep
+        self._next = clock()
+
+    def wait(self, count: int) -> None:
+        """Wait until so many things more may happen."""
+        if self._rate is None:
+            return
+        now = self._clock()
+        if now < self._next:
+            self._sleep(self._next - now)
+        self._next = max(now, self._next) + count / self._rate
+
+
+class FirehoseSink:
+    """
+    Put documents on a stream, each a record: in the form that ``form`` gives it, one line of JSON.
+
+    They are gone at once. A stream that takes nothing any more raises ``SinkError``, which says how many it has.
+    """
+
+    def __init__(
+        self,
+        sender: Sender,
+        encode: Encode,
+        *,
+        form: Callable[[bytes], bytes] = lambda document: document + b"\n",
+        warn: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._sender = sender
+        self._encode = encode
+        self._form = form
+        self._warn = warn
+        self._taken = 0
+
+    def write(self, flows: pa.RecordBatch) -> int:
+        """Put the flows on the stream; those too large for a record are not taken."""
+        taken = 0
+        for buffer in self._encode(flows):
+            documents = buffer.to_pybytes().removesuffix(b"\n").split(b"\n")
+            result = self._sender.send([self._form(document) for document in documents])
+            taken += result.taken
+            self._taken += result.taken
+            reasons = result.reasons
+            if reasons.pop(TOO_LARGE, 0):
+                self._warn(f"documents over {MAX_RECORD_BYTES:,} bytes fit in no record")
+            if reasons:
+                raise SinkError(
+                    f"the stream {self._sender.stream.name!r} takes no more"
+                    f" ({result.error or ', '.join(reasons)}), and has {self._taken:,} records of these"
+                )
+        return taken
+
+    def close(self) -> None:
+        """Say what the stream may have twice."""
+        if duplicates := self._sender.possible_duplicates:
+            self._warn(
+                f"up to {duplicates:,} records may be on the stream twice: a call was not answered, and made again"
+            )
+
+    def abort(self) -> None:
+        """Do nothing: what is on the stream cannot be taken back."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def is_stream_url(text: object) -> bool:
+    """Tell whether something names a Firehose stream."""
+    return isinstance(text, str) and text.startswith(SCHEME)
+
+
+def parse_stream_url(text: str) -> str:
+    """
+    Give the name of the stream; raises ``FormatError``.
+
+    >>> parse_stream_url("firehose://flows")
+    'flows'
+    """
+    name = text.removeprefix(SCHEME)
+    if not is_stream_url(text) or not _NAME.match(name):
+        raise FormatError(f"{text!r} names no Firehose stream: write firehose://NAME")
+    return name
+
+
+def _joined(results: Sequence[tuple[int, PutResult]], count: int) -> PutResult:
+    codes = [code for _, result in results for code in result.codes]
+    errors = [result.error for _, result in results if result.error is not None]
+    return PutResult(
+        (*codes, *[NOT_SENT] * (count - len(codes))),
+        frozenset(first + place for first, result in results for place in result.unknown),
+        sum(result.possible_duplicates for _, result in results),
+        sum(result.calls for _, result in results),
+        sum(result.refusals for _, result in results),
+        sum(result.unanswered for _, result in results),
+        errors[-1] if errors else None,
     )
 
 
