@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -12,9 +13,8 @@ from typing import Any
 
 import pytest
 
-from vpcflow.errors import AwsError, SettingsError, SinkError, SourceError, VpcflowError
-from vpcflow.lambdas import ingestor
-from vpcflow.lambdas.ingestor import Ingestor
+from vpcflow.errors import AwsError, SinkError, SourceError, VpcflowError
+from vpcflow.lambdas.ingestion import Ingestor
 from vpcflow.lambdas.settings import load_settings
 
 LINE = "2 123456789012 eni-1 192.0.2.1 198.51.100.1 1 2 6 1 40 1700000000 1700000060 ACCEPT OK"
@@ -192,24 +192,35 @@ def test_no_address_is_in_the_log():
     assert "192.0.2.1" not in json.dumps(log)
 
 
-def test_without_a_stream_nothing_starts(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.delenv("DELIVERY_STREAM_NAME", raising=False)
+def started(program: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    own = {name: value for name, value in os.environ.items() if name != "DELIVERY_STREAM_NAME"}
+    return subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=own | environ
+    )
 
-    with pytest.raises(SettingsError, match="DELIVERY_STREAM_NAME"):
-        ingestor.handler(event(LINE), Context(30))
+
+def test_without_a_stream_nothing_starts_and_one_line_says_why():
+    done = started("import vpcflow.lambdas.ingestor")
+
+    assert done.returncode == 1
+    assert json.loads(done.stdout) == {
+        "function": "ingestor",
+        "level": "ERROR",
+        "event": "wrong settings",
+        "error": "DELIVERY_STREAM_NAME='': must be set",
+    }
 
 
 def test_importing_the_handler_makes_no_client_and_pulls_in_nothing_of_the_command_line():
     program = (
         "import sys, boto3\n"
         "boto3.Session = boto3.client = None\n"
-        "import vpcflow.lambdas.ingestor\n"
+        "from vpcflow.lambdas.ingestor import handler\n"
         "print(*sys.modules)"
     )
 
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
+    done = started(program, DELIVERY_STREAM_NAME="flows")
 
+    assert done.returncode == 0, done.stderr
     heavy = {"duckdb", "pyspark", "typer", "rich", "pandas", "vpcflow.cli", "pyarrow.dataset"}
     assert not heavy.intersection(done.stdout.split())
