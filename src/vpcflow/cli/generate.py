@@ -1,4 +1,4 @@
-"""``vpcflow generate``: simulated traffic, its inventory and, if asked for, the truth behind it."""
+"""``vpcflow generate``: simulated traffic with its inventory and the truth behind it, or records of a template."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vpcflow.cli.generate_template import TemplateOptions, write_records
+from vpcflow.errors import FormatError
 from vpcflow.generate.scenario import SCENARIOS, Scenario, parse_layout, parse_start, utc
 from vpcflow.generate.simulate import simulate
 
@@ -15,25 +17,62 @@ if TYPE_CHECKING:
     from vpcflow.generate.scenario import SimulationReport
 
 HELP = f"""
-Simulate a VPC: write its flow logs as AWS lays them out in S3, and its inventory as the AWS CLI prints it.
+Make flow logs: simulate a VPC, or write records of a template.
 
-SCENARIO is one of: {"; ".join(f"{name} ({what})" for name, what in SCENARIOS.items())}.
-The same options and seed give the same bytes. Below DIR come AWSLogs/, inventory/ and, with --truth, truth.ndjson.
+--simulate writes a VPC's flow logs as AWS lays them out in S3, and its inventory as the AWS CLI prints it: below DIR
+come AWSLogs/, inventory/ and, with --truth, truth.ndjson. SCENARIO is one of:
+{"; ".join(f"{name} ({what})" for name, what in SCENARIOS.items())}.
+The same options and seed give the same bytes.
+
+--template writes a line for each record of a template of the Kinesis Data Generator, 50 a second.
 
 \b
     vpcflow generate --simulate company --seed 1 --to company/
     vpcflow generate --simulate scale --records 2000000 --to bench/ --log-format v2
+    vpcflow generate --template deploy/kdg/v2.txt --set ACCOUNT_ID=123456789012 --set ENI_ID=eni-0a1b2c3d --seconds 5
+    vpcflow generate --template '{{{{internet.ip}}}} {{{{date.now("X")}}}}' --count 10000 --to lines.log.gz
 """
+
+_START = "2026-01-15T09:00:00Z"
+_TO = "simulated"
+
+_OF_TEMPLATES = ("count", "rate", "seconds", "set_")
+_OF_SIMULATIONS = (
+    "simulated minutes records log_format rate_scale public_addresses enis groups rules_per_group truth"
+).split()
 
 
 def generate_command(
+    context: typer.Context,
     simulated: Annotated[
         str, typer.Option("--simulate", metavar="SCENARIO", help="What to simulate.")
     ] = "company",
-    seed: Annotated[int, typer.Option(metavar="N", help="Another seed, another world.")] = 1,
-    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="Where the files go.")] = Path(
-        "simulated"
-    ),
+    template: Annotated[
+        str | None,
+        typer.Option(
+            "--template",
+            metavar="FILE|TEXT",
+            show_default=False,
+            help="Write records of this template instead: {{module.method}} of the Kinesis Data Generator.",
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Another seed, another world, or other records.",
+            show_default="1; templates: another each time",
+        ),
+    ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="DIR|FILE",
+            help="Where the files go; templates: a file (also .gz or .zst), or firehose://NAME, a stream.",
+            show_default=f"{_TO}; templates: standard output",
+        ),
+    ] = None,
     minutes: Annotated[int, typer.Option(metavar="M", help="Minutes of traffic.")] = 10,
     records: Annotated[
         int | None,
@@ -44,8 +83,13 @@ def generate_command(
         ),
     ] = None,
     start: Annotated[
-        str, typer.Option(metavar="TIME", help="When it begins; a full five minutes, UTC.")
-    ] = "2026-01-15T09:00:00Z",
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="When it begins; a full five minutes, UTC. Templates: times begin there, and nothing waits.",
+            show_default=f"{_START}; templates: now, as time goes by",
+        ),
+    ] = None,
     log_format: Annotated[
         str,
         typer.Option(
@@ -77,11 +121,41 @@ def generate_command(
             "--truth", help="Also write who opened each connection and the rules that admitted it."
         ),
     ] = False,
+    count: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Templates: so many records.", show_default=False),
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            metavar="N",
+            help="Templates: records a second.",
+            show_default="50; with --count: as many as can be made",
+        ),
+    ] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option(metavar="S", help="Templates: for so long.", show_default=False),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Templates: what <<NAME>> stands for; may be given more than once.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
+    _refuse_strangers(context, is_template=template is not None)
+    if template is not None:
+        given = TemplateOptions(template, set_ or [], count, rate, seconds, seed, start, to)
+        typer.echo(write_records(given), err=True)
+        return
     scenario = Scenario(
         name=simulated,
-        seed=seed,
-        start_s=parse_start(start),
+        seed=1 if seed is None else seed,
+        start_s=parse_start(start or _START),
         minutes=minutes,
         records=records,
         layout=parse_layout(log_format),
@@ -92,7 +166,22 @@ def generate_command(
         rules_per_group=rules_per_group,
         truth=truth,
     )
-    typer.echo(summary(simulate(scenario, to)), err=True)
+    typer.echo(summary(simulate(scenario, Path(to or _TO))), err=True)
+
+
+def _refuse_strangers(context: typer.Context, *, is_template: bool) -> None:
+    """Raise ``FormatError`` where options were given that have no say."""
+    names = _OF_SIMULATIONS if is_template else _OF_TEMPLATES
+    spellings = {param.name: param.opts[0] for param in context.command.params}
+    given = [
+        spellings[name]
+        for name in names
+        if (source := context.get_parameter_source(name)) is not None
+        and source.name == "COMMANDLINE"
+    ]
+    if given:
+        others = "go without --template" if is_template else "go with --template"
+        raise FormatError(f"{', '.join(given)}: {others}")
 
 
 def summary(report: SimulationReport) -> str:

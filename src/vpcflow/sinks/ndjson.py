@@ -37,7 +37,7 @@ class NdjsonSink:
                 self._stream.write(buffer)
             self._stream.flush()
         except BrokenPipeError:
-            _lead_nowhere(self._stream)
+            lead_nowhere(self._stream)
             raise
         return int(flows.num_rows)
 
@@ -96,7 +96,8 @@ class NdjsonFileSink:
         leave(self, failed=kind is not None)
 
 
-def _lead_nowhere(stream: BinaryIO) -> None:
+def lead_nowhere(stream: BinaryIO) -> None:
+    """Have a stream whose reader has gone swallow what it still holds, so that nothing fails when the process ends."""
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
