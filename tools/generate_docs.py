@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+import yaml
 from architecture_diagram import architecture
 from cost import cost_page
 
@@ -26,6 +27,7 @@ from vpcflow.lambdas.telemetry import METRICS
 FOLDER = Path(__file__).parents[1] / "docs"
 NOTICE = "<!-- Written by `make docs` from the code: change it there. -->\n"
 EMF_PAGE = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format.html"
+TEMPLATE = Path(__file__).parents[1] / "deploy" / "template.yaml"
 AWS_PAGE = "https://docs.aws.amazon.com/vpc/latest/userguide/flow-log-records.html"
 
 
@@ -175,6 +177,55 @@ def _command(command: Any, name: str, *, parent: Any, depth: int) -> Iterator[st
             yield from _command(own, own_name, parent=context, depth=min(depth + 1, 4))
 
 
+def parameters_page() -> str:
+    template = _template()
+    described = template["Parameters"]
+    groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    return "\n\n".join(
+        (
+            "# Parameters of the template",
+            "Each has a default. What they do together is told in [Deploy](../deploy.md); combinations that cannot work"
+            " are refused before anything is made.",
+            *(
+                paragraph
+                for group in groups
+                for paragraph in (
+                    f"## {group['Label']['default']}",
+                    _table(
+                        ("parameter", "default", "may be", "meaning"),
+                        (
+                            (f"`{name}`", *_parameter(described[name]))
+                            for name in group["Parameters"]
+                        ),
+                    ),
+                )
+            ),
+        )
+    )
+
+
+def _parameter(described: dict[str, Any]) -> tuple[str, str, str]:
+    default = str(described["Default"])
+    if "AllowedValues" in described:
+        may_be = ", ".join(f"`{value}`" for value in described["AllowedValues"])
+    elif "MinValue" in described:
+        may_be = f"{described['MinValue']} to {described['MaxValue']}"
+    else:
+        may_be = "a list, divided by commas" if "List" in described["Type"] else "a text"
+    return f"`{default}`" if default else "", may_be, described["Description"]
+
+
+def _template() -> dict[str, Any]:
+    """Read the template; CloudFormation's functions, which the parameters have none of, are left out."""
+
+    class Loader(yaml.SafeLoader):
+        pass
+
+    Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
+    found: dict[str, Any] = yaml.load(TEMPLATE.read_text(), Loader=Loader)
+    return found
+
+
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = [head, ("---",) * len(head), *rows]
     return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
@@ -250,6 +301,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/codes.md": codes_page,
     "reference/fields.md": fields_page,
     "reference/metrics.md": metrics_page,
+    "reference/parameters.md": parameters_page,
     "reference/rejects.md": rejects_page,
     "reference/settings.md": settings_page,
 }
