@@ -22,6 +22,7 @@ import boto3
 
 ROOT = Path(__file__).parents[1]
 ENVIRONMENT = ROOT / ".venv-emulator" / "bin"
+COMMANDS = (ROOT / ".venv" / "bin", ENVIRONMENT, ROOT / ".venv-sam" / "bin")
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
 
@@ -100,7 +101,7 @@ def _environment_of_the_emulator(folder: Path, port: int) -> dict[str, str]:
 def _environment_of_its_users(url: str, folder: Path) -> dict[str, str]:
     """The account is the access key's: MiniStack takes twelve digits there as its number."""
     return {
-        "PATH": f"{ENVIRONMENT}:{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}",
+        "PATH": ":".join([*map(str, COMMANDS), os.environ["PATH"]]),
         "HOME": str(folder),
         "AWS_ENDPOINT_URL": url,
         "AWS_ACCESS_KEY_ID": ACCOUNT,

@@ -1,0 +1,79 @@
+"""The stack, built by sam for the emulator and deployed to it: what a user's commands would make."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from emulator import ROOT, Emulator
+
+SAM = ROOT / ".venv-sam" / "bin"
+TARGET = f"python{sys.version_info.major}.{sys.version_info.minor}-{platform.machine()}"
+"""The emulator runs functions in this machine's Python, whatever the template says: the code is built for that."""
+
+
+class Stack:
+    """A stack of an emulator, by what its template and the service say of it."""
+
+    def __init__(self, emulator: Emulator, name: str) -> None:
+        self.emulator = emulator
+        self.name = name
+
+    @cached_property
+    def outputs(self) -> Mapping[str, str]:
+        described = self.emulator.client("cloudformation").describe_stacks(StackName=self.name)
+        return {one["OutputKey"]: one["OutputValue"] for one in described["Stacks"][0]["Outputs"]}
+
+    def physical_id(self, logical_id: str) -> str:
+        described = self.emulator.client("cloudformation").describe_stack_resource(
+            StackName=self.name, LogicalResourceId=logical_id
+        )
+        return str(described["StackResourceDetail"]["PhysicalResourceId"])
+
+
+def build(folder: Path) -> Path:
+    """Build the template and the functions' code with sam; gives the built template."""
+    run(
+        *("sam", "build", "--template-file", ROOT / "deploy" / "template.yaml"),
+        *("--build-dir", folder / "build"),
+        environment={**os.environ, "PATH": f"{SAM}:{os.environ['PATH']}", "SAM_CLI_TELEMETRY": "0"},
+    )
+    return folder / "build" / "template.yaml"
+
+
+def deploy(emulator: Emulator, template: Path, name: str, **parameters: str) -> Stack:
+    """Deploy a built template; the bucket for its code is made where there is none."""
+    emulator.client("s3").create_bucket(
+        Bucket="code", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+    run(
+        *("sam", "deploy", "--template-file", template, "--stack-name", name),
+        *("--s3-bucket", "code", "--capabilities", "CAPABILITY_IAM", "--no-progressbar"),
+        *(
+            "--parameter-overrides",
+            *(f"{key}={value}" for key, value in parameters.items()),
+        ),
+        environment=emulator.environment,
+    )
+    return Stack(emulator, name)
+
+
+def run(*command: object, environment: Mapping[str, str], **more: Any) -> str:
+    """Run a command; gives what it printed. Where it fails, that is in the error."""
+    done = subprocess.run(
+        [str(word) for word in command],
+        env={**environment, "VPCFLOW_TARGET": TARGET},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        **more,
+    )
+    assert done.returncode == 0, f"{command[0]} ended with {done.returncode}:\n{done.stdout}"
+    return done.stdout
