@@ -18,7 +18,10 @@ LAYERS: tuple[dict[str, str], ...] = (
     {"cli": "cli", "lambdas": "lambdas", "spark": "spark", "console": "console"},
     {"aws": "aws"},
     {"generate": "generate", "store": "store", "local_firehose": "local_firehose"},
-    {"pipeline": "pipeline stats ingest redrive transform", "fetched": "fetched"},
+    {
+        "pipeline": "pipeline stats ingest redrive transform object_events object_delivery",
+        "fetched": "fetched",
+    },
     {"rules": "rules"},
     {
         "enrich": "enrich",

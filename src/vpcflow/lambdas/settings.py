@@ -163,7 +163,7 @@ SETTINGS: tuple[Setting, ...] = (
             "Records of any other log status are left out, and counted as filtered. Without one in the layout they stay."),
     Setting("ACTIONS", _ENRICHING, "ACCEPT,REJECT", _some_of(*ACTIONS),
             "Records of any other action are left out, and counted as filtered; those without one, as NODATA has none, stay."),
-    Setting("RAW_LINES", ("ingestor", "objects"), "false", _flag,
+    Setting("RAW_LINES", ("ingestor",), "false", _flag,
             "Send bare lines, as aws-vpc-flow-log-appender did, instead of lines in an envelope."),
     Setting("ONE_DOCUMENT", ("decorator",), "false", _flag,
             "A record becomes one document at most, as a stream to OpenSearch needs; further lines go back on the stream singly."),
@@ -171,7 +171,8 @@ SETTINGS: tuple[Setting, ...] = (
             "Bytes that the decorator's response may have; Lambda takes 6 MB."),
     Setting("MAX_ATTEMPTS", ("decorator",), "3", _number(0, 10), "How often a line may be put back on the stream."),
     Setting("OUTPUT", ("objects",), "firehose", _required,
-            "Where enriched records go: `firehose`, or `s3://BUCKET/PREFIX/` for Parquet."),
+            "Where enriched records go: `firehose`, each document a record, on a stream that has no transformation; or"
+            " `s3://BUCKET/PREFIX/`, as Parquet by day and hour."),
     Setting("SNAPSHOTS", ("inventory",), "", _required, "Where snapshots go: `s3://BUCKET/PREFIX/`."),
     Setting("ROLE_ARNS", ("inventory",), "", _words, "Roles to assume, divided by commas, one for each further account."),
     Setting("REGIONS", ("inventory",), "", _words, "Regions to ask, divided by commas; not set: the function's own."),
