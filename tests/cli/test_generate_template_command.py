@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from commands import Outcome, Vpcflow
+from moto_server import moto_server
 
+from vpcflow.aws.clients import client
 from vpcflow.generate.scenario import LAYOUTS
 
 KDG = Path(__file__).parents[2] / "deploy" / "kdg"
@@ -110,6 +112,41 @@ def test_without_a_seed_each_run_is_another(vpcflow: Vpcflow) -> None:
     }
 
     assert len(made) == 2
+
+
+@pytest.mark.integration
+def test_records_go_to_a_stream(vpcflow: Vpcflow, monkeypatch: pytest.MonkeyPatch) -> None:
+    with moto_server() as url:
+        for name, value in {
+            "AWS_ENDPOINT_URL": url,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+        }.items():
+            monkeypatch.setenv(name, value)
+        client("s3").create_bucket(Bucket="flows")
+        client("firehose").create_delivery_stream(
+            DeliveryStreamName="flows",
+            ExtendedS3DestinationConfiguration={
+                "BucketARN": "arn:aws:s3:::flows",
+                "RoleARN": "arn:aws:iam::123456789012:role/firehose",
+            },
+        )
+
+        made = vpcflow(
+            "generate",
+            "--template",
+            "{{internet.ip}} x",
+            "--count",
+            "600",
+            "--to",
+            "firehose://flows",
+        )
+
+        keys = [one["Key"] for one in client("s3").list_objects_v2(Bucket="flows")["Contents"]]
+        bodies = [client("s3").get_object(Bucket="flows", Key=key)["Body"].read() for key in keys]
+        assert (made.status, made.out) == (0, b"")
+        assert b"".join(bodies).count(b" x\n") == 600
 
 
 @pytest.mark.parametrize(

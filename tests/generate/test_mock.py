@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from vpcflow.errors import FormatError
-from vpcflow.generate.mock import Pace, Timing, pace_of, records, text_file
+from vpcflow.errors import AwsError, FormatError, SinkError
+from vpcflow.generate.mock import Pace, Timing, pace_of, records, text_file, to_sender
 from vpcflow.generate.template import parse_template
+from vpcflow.sinks.firehose import Sender
 
 NOW_S = 1769860800.0
 TIMES = parse_template('{{date.now("x")}}', {})
@@ -150,3 +152,39 @@ def test_a_file_that_was_not_finished_leaves_nothing(tmp_path: Path) -> None:
         raise RuntimeError
 
     assert list(tmp_path.iterdir()) == []
+
+
+class FakeStream:
+    """Takes so many records, then nothing."""
+
+    name = "flows"
+
+    def __init__(self, takes: int) -> None:
+        self.takes = takes
+        self.calls: list[int] = []
+
+    def put(self, records: Sequence[bytes]) -> Sequence[str | None]:
+        self.calls.append(len(records))
+        if sum(self.calls) > self.takes:
+            raise AwsError("no such stream", code="ResourceNotFoundException", permanent=True)
+        return [None] * len(records)
+
+
+def test_a_stream_gets_each_line_as_a_record() -> None:
+    stream = FakeStream(2000)
+    write = to_sender(Sender(stream))
+
+    write([b"a\n"] * 501)
+    write([b"b\n"] * 499)
+
+    assert stream.calls == [500, 1, 499]
+
+
+def test_a_stream_that_takes_no_more_ends_it_and_it_is_said_how_many_it_has() -> None:
+    write = to_sender(Sender(FakeStream(70)))
+    write([b"a\n"] * 50)
+
+    with pytest.raises(
+        SinkError, match=r"'flows' takes no more \(no such stream\), and has 50 records"
+    ):
+        write([b"a\n"] * 50)

@@ -453,6 +453,14 @@ def test_five_thousand_new_addresses_take_no_longer_than_they_may():
     assert service.reasons == {"geo_time_spent": 5000 - len(service.asked)}
 
 
+def test_little_time_is_enough_for_one_quick_answer():
+    service = Ipstack(takes_s=0.05)
+
+    found = cities(service.lookup(wait_s=0.1), *public(10))
+
+    assert found.count("Seattle") == len(service.asked) == 2
+
+
 def test_look_ups_that_follow_each_other_share_the_time():
     service = Ipstack(takes_s=0.1)
     lookup = service.lookup(month=1_000_000, wait_s=2.0)

@@ -75,7 +75,7 @@ def cities(lookup):
 
 
 def test_by_default_nobody_is_asked():
-    found = opened(asked := Asked())
+    found = opened(asked := Asked(), GEO_DATABASE="s3://b/c.mmdb", ASN_DATABASE="s3://b/a.mmdb")
 
     assert (found.geo, found.asn, asked.said) == (None, None, [])
 
@@ -138,13 +138,12 @@ def test_limits_are_those_of_the_settings(environ, place):
     assert cities(found.geo) == [place, None]
 
 
-def test_autonomous_systems_come_whether_places_do_or_not(write_database):
+def test_autonomous_systems_come_beside_places(write_database):
     record = {"autonomous_system_number": 64496, "autonomous_system_organization": "Example"}
     path = write_database(record, "Test-ASN")
 
-    found = opened(Asked(), ASN_DATABASE=str(path))
+    found = opened(Asked(), GEOLOCATION_ENABLED="true", ASN_DATABASE=str(path))
 
-    assert found.geo is None
     assert found.asn.places(ADDRESSES).column("as_number").to_pylist() == [64496, None]
 
 
@@ -165,7 +164,7 @@ def test_settings_that_cannot_work_stop_the_cold_start(environ, named):
 
 def test_a_database_of_another_kind_stops_the_cold_start(city_database):
     with pytest.raises(SettingsError, match=r"ASN_DATABASE=.*knows places"):
-        opened(Asked(), ASN_DATABASE=str(city_database))
+        opened(Asked(), GEOLOCATION_ENABLED="true", ASN_DATABASE=str(city_database))
 
 
 def test_the_sdk_is_not_imported_before_it_is_needed():

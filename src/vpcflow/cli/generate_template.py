@@ -13,11 +13,21 @@ from typing import TYPE_CHECKING
 import typer
 
 from vpcflow.cli.run import DONE
+from vpcflow.cli.sink import open_sender
 from vpcflow.errors import FormatError
-from vpcflow.generate.mock import Timing, Writer, pace_of, records, text_file, text_stream
+from vpcflow.generate.mock import (
+    Timing,
+    Writer,
+    pace_of,
+    records,
+    text_file,
+    text_stream,
+    to_sender,
+)
 from vpcflow.generate.scenario import parse_start
 from vpcflow.generate.template import parse_template
 from vpcflow.object_store import is_object_url
+from vpcflow.sinks.firehose import is_stream_url
 from vpcflow.sources.files import STDIN
 
 if TYPE_CHECKING:
@@ -66,6 +76,14 @@ def _write(template: Template, pace: Pace, random: Random, timing: Timing, to: s
 def _writer(to: str | None) -> Iterator[Writer]:
     if to is None or to == STDIN:
         yield text_stream(sys.stdout.buffer)
+        return
+    if is_stream_url(to):
+        sender = open_sender(to)
+        yield to_sender(sender)
+        if sender.possible_duplicates:
+            typer.echo(
+                f"up to {sender.possible_duplicates:,} of them may be on the stream twice", err=True
+            )
         return
     if is_object_url(to):
         raise FormatError(f"--to {to!r}: records of a template go to a file or to firehose://NAME")

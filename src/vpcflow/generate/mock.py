@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 
-from vpcflow.errors import FormatError
+from vpcflow.errors import FormatError, SinkError
 from vpcflow.pending_file import PendingFile, compressed
 from vpcflow.sinks.ndjson import lead_nowhere
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from vpcflow.generate.template import Template
     from vpcflow.pending_file import Writable
+    from vpcflow.sinks.firehose import Sender
 
 RATE = 50.0
 """Records a second where nothing else is said."""
@@ -123,6 +124,23 @@ def text_stream(stream: BinaryIO) -> Writer:
         except BrokenPipeError:
             lead_nowhere(stream)
             raise
+
+    return write
+
+
+def to_sender(sender: Sender) -> Writer:
+    """Put on a stream, each line a record; raises ``SinkError`` where it does not take one."""
+    taken = 0
+
+    def write(lines: Sequence[bytes]) -> None:
+        nonlocal taken
+        result = sender.send(lines)
+        taken += result.taken
+        if result.taken < len(lines):
+            reason = result.error or ", ".join(result.reasons)
+            raise SinkError(
+                f"the stream {sender.stream.name!r} takes no more ({reason}), and has {taken:,} records of these"
+            )
 
     return write
 

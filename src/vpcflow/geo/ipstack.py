@@ -23,7 +23,7 @@ import orjson
 from vpcflow.errors import VpcflowError
 from vpcflow.geo.allowance import MonthlyBudget, TimeAllowance, month_of
 from vpcflow.geo.place import Place, place_of
-from vpcflow.geo.place_table import NO_PLACE, Places
+from vpcflow.geo.place_table import NO_PLACE, Places, PlaceTable
 from vpcflow.geo.remembered import RememberedPlaces
 from vpcflow.special_ranges import GLOBAL, classify
 
@@ -134,6 +134,7 @@ class IpStack:
         self._remembered = RememberedPlaces(limits.most_remembered, limits.keep_s, clock)
         self._budget = MonthlyBudget(limits.month, clock)
         self._time = TimeAllowance(limits.wait_s, _TIME_SHARE, monotonic)
+        self._least_s = min(_LEAST_S, limits.wait_s / 4)
         self._at_once = BULK_LIMIT if limits.bulk else 1
         self._rests: tuple[float, str] = (0.0, "")
         self._failures = 0
@@ -145,22 +146,21 @@ class IpStack:
         numbers = _numbers(addresses.take(at))
         distinct = list(dict.fromkeys(numbers))
         reasons: Mapping[int, str] = {}
-        if self._new(distinct):
+        row_of, table = self._find(distinct)
+        if None in row_of.values():
             # One look-up asks at a time: the next may find remembered what it wanted to ask for.
             with self._asking:
-                new = self._new(distinct)
+                new = [number for number, row in self._find(distinct)[0].items() if row is None]
                 reasons = self._ask(new) if new else {}
-        with self._lock:
-            row_of = dict(zip(distinct, self._remembered.find(distinct), strict=True))
-            table = self._remembered.table()
-            self._count(row_of, reasons)
+            row_of, table = self._find(distinct)
+        self._count(row_of, reasons)
         rows[at] = [row_of[number] or NO_PLACE for number in numbers]
         return Places(rows, rows, table)
 
-    def _new(self, numbers: Sequence[int]) -> list[int]:
+    def _find(self, numbers: Sequence[int]) -> tuple[dict[int, int | None], PlaceTable]:
         with self._lock:
             found = self._remembered.find(numbers)
-        return [number for number, row in zip(numbers, found, strict=True) if row is None]
+            return dict(zip(numbers, found, strict=True)), self._remembered.table()
 
     def _ask(self, numbers: Sequence[int]) -> Mapping[int, str]:
         """Ask for addresses, in the time there is; give the reason for each that got no answer."""
@@ -207,7 +207,7 @@ class IpStack:
         if not wanted:
             return []
         reason = self._resting()
-        if not reason and asked.ends_s - self._monotonic() < _LEAST_S:
+        if not reason and asked.ends_s - self._monotonic() <= self._least_s:
             reason = _TIME_SPENT
         granted = 0 if reason else self._budget.take(wanted)
         if not granted:
@@ -266,8 +266,9 @@ class IpStack:
     def _count(self, row_of: Mapping[int, int | None], reasons: Mapping[int, str]) -> None:
         blank = [number for number, row in row_of.items() if row is None or row == NO_PLACE]
         if blank:
-            self._counts["geo_misses"] += len(blank)
-            self._counts.update(reasons.get(number, "geo_unknown") for number in blank)
+            with self._lock:
+                self._counts["geo_misses"] += len(blank)
+                self._counts.update(reasons.get(number, "geo_unknown") for number in blank)
 
 
 @dataclass

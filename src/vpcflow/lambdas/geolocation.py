@@ -93,10 +93,12 @@ def open_geolocation(
         )
         return ServedDatabase(fetched.current, counted)
 
-    geo = None
-    if settings.geolocation_enabled and _provider(settings) == "mmdb":
+    if not settings.geolocation_enabled:
+        return Geolocation(None, None, counts)
+    geo: GeoLookup | None
+    if _provider(settings) == "mmdb":
         geo = database("GEO_DATABASE", "place", counts)
-    elif settings.geolocation_enabled:
+    else:
         geo = IpStack(
             services.secret(settings.geolocation_api_key_name),
             services.transport(),
