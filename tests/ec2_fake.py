@@ -45,13 +45,15 @@ def raw_eni(number: int, **fields: Any) -> dict[str, Any]:
 class FakeEc2:
     """
     EC2 of one account and region. ``lists`` has the objects by the call that lists them, ``entries`` those of prefix
-    lists; ``refused`` has calls with the error code they get. ``asked`` are all calls with their parameters.
+    lists; ``refused`` has calls with the error code they get. ``asked`` are all calls with their parameters. It
+    ``fills`` but one of so many places in a page, as EC2 may: few objects then take the calls of many.
     """
 
-    def __init__(self, **lists: list[dict[str, Any]]) -> None:
+    def __init__(self, *, fills: int = 1, **lists: list[dict[str, Any]]) -> None:
         self.lists = lists
         self.entries: dict[str, list[dict[str, Any]]] = {}
         self.refused: dict[str, str] = {}
+        self._fills = fills
         self.asked: list[tuple[str, dict[str, Any]]] = []
 
     @property
@@ -70,6 +72,7 @@ class FakeEc2:
             raise ClientError({"Error": {"Code": code, "Message": "refused"}}, operation)
         size = parameters["MaxResults"]
         assert 5 <= size <= _MOST.get(operation, 1000)
+        size = max(size // self._fills, 1)
         objects = self._objects(operation, parameters)
         start = int(parameters.get("NextToken", 0))
         answer: dict[str, Any] = {_LISTS[operation]: objects[start : start + size]}

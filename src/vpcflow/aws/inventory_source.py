@@ -54,8 +54,8 @@ COUNTS = (
 """All names that ``InventorySource.counts`` may have."""
 
 # One page of each kind goes at once, as for most accounts; larger ones take turns with all else that asks EC2.
-_CALLS_AT_ONCE = 8
-_CALLS_PER_S = 0.3
+CALLS_AT_ONCE = 8
+CALLS_PER_S = 0.3
 _MOST_LOOK_UPS_KEPT = 30
 _RETRY_S = 60
 
@@ -251,7 +251,7 @@ def open_inventory_source(
         )  # fmt: skip
 
     def open_account() -> Ec2:
-        bucket = TokenBucket(_CALLS_AT_ONCE, _CALLS_PER_S, monotonic)
+        bucket = TokenBucket(CALLS_AT_ONCE, CALLS_PER_S, monotonic)
         return open_ec2(Target(), patience=IN_A_FUNCTION, before_call=paced(bucket, sleep))
 
     origin: Origin

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_HAIR = 1e-6
+_LEAST_S = 1e-3
+
 
 class TokenBucket:
     """Holds up to ``most`` tokens, full at first, and gets ``per_s`` a second; ``monotonic`` is its clock."""
@@ -25,13 +28,13 @@ class TokenBucket:
         return True
 
     def wait_s(self) -> float:
-        """Give the seconds until there is a token."""
+        """Give the seconds until there is a token: 0 where there is one."""
         now = self._monotonic()
         self._tokens = min(self._most, self._tokens + (now - self._at) * self._per_s)
         self._at = now
-        # A hair's breadth: a sum of many small steps never quite makes a whole token.
-        missing = 1 - self._tokens - 1e-9
-        return max(missing / self._per_s, 0.0)
+        missing = 1 - self._tokens
+        # A sum of many small steps never quite makes a whole token, and a clock may not count what is shorter.
+        return max(missing / self._per_s, _LEAST_S) if missing > _HAIR else 0.0
 
 
 def paced(bucket: TokenBucket, sleep: Callable[[float], None]) -> Callable[[], None]:

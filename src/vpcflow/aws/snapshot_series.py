@@ -23,6 +23,7 @@ DENSE_S = 1200
 SLOT_S = 600
 """Of what is older, one snapshot for each so many seconds."""
 
+_DAY_S = 86_400
 _LATE_S = 900
 """How much later than a newer one a snapshot may appear: its capture took longer."""
 
@@ -46,8 +47,7 @@ class SnapshotSeries:
         warn: Warn = lambda _: None,
     ) -> None:
         self._store = store
-        self._bucket = folder.bucket
-        self._prefix = folder.folder
+        self._folder = folder
         self._history_s = history_s
         self._clock = clock
         self._counts = counts
@@ -71,17 +71,11 @@ class SnapshotSeries:
     def _listed(self, now: float) -> list[int]:
         """Give the capture times of what lies in the bucket, as far back as is needed to find some."""
         if self._read:
-            return self._times_after(max(self._read) - _LATE_S)
-        for back_s in (self._history_s, 16 * self._history_s):
-            if found := self._times_after(int(now - back_s)):
+            return _times_after(self._store, self._folder, max(self._read) - _LATE_S)
+        for back_s in (self._history_s, 16 * self._history_s, now):
+            if found := _times_after(self._store, self._folder, int(now - back_s)):
                 return found
-        return self._times_after(0)
-
-    def _times_after(self, after_s: int) -> list[int]:
-        after = self._prefix + file_name(max(after_s, 0))
-        found = self._store.objects(self._bucket, self._prefix, after)
-        times = (time_of_name(one.key.removeprefix(self._prefix)) for one in found)
-        return [time for time in times if time is not None]
+        return []
 
     def _fetch_wanted(self, now: float) -> set[int]:
         """Read what is wanted, newest first; what turns out to be damaged gives way to the one before."""
@@ -105,10 +99,10 @@ class SnapshotSeries:
         return {*wanted, *failed}
 
     def _fetch(self, time: int) -> None:
-        key = self._prefix + file_name(time)
-        data = self._store.read(self._bucket, key)
+        where = self._folder._replace(key=self._folder.folder + file_name(time))
+        data = self._store.read(where.bucket, where.key)
         try:
-            self._read[time] = snapshot_of_bytes(data, f"s3://{self._bucket}/{key}", self._reader)
+            self._read[time] = snapshot_of_bytes(data, str(where), self._reader)
         except InventoryError as error:
             self._damaged.add(time)
             self._counts["snapshots_damaged"] += 1
@@ -120,6 +114,31 @@ class SnapshotSeries:
             for time in old:
                 del self._read[time]
             self._reader.forget_all_but(self._read.values())
+
+
+def newest_time(store: ObjectStore, folder: ObjectUrl, now: float) -> int | None:
+    """Give the capture time of the newest snapshot in a folder; None where there is none. Raises ``AwsError``."""
+    for back_s in (_DAY_S, 16 * _DAY_S, now):
+        if found := _times_after(store, folder, int(now - back_s)):
+            return max(found)
+    return None
+
+
+def newest_snapshot(store: ObjectStore, folder: ObjectUrl, now: float) -> Snapshot | None:
+    """Read it; None where there is none. Raises ``VpcflowError`` where it cannot be read, or is damaged."""
+    time = newest_time(store, folder, now)
+    if time is None:
+        return None
+    where = folder._replace(key=folder.folder + file_name(time))
+    return snapshot_of_bytes(store.read(where.bucket, where.key), str(where), SnapshotReader())
+
+
+def _times_after(store: ObjectStore, folder: ObjectUrl, after_s: int) -> list[int]:
+    """Give the capture times of the snapshots in a folder that are later."""
+    after = folder.folder + file_name(max(after_s, 0))
+    found = store.objects(folder.bucket, folder.folder, after)
+    times = (time_of_name(one.key.removeprefix(folder.folder)) for one in found)
+    return [time for time in times if time is not None]
 
 
 def _thinned(times: Sequence[int], now: float, history_s: int) -> list[int]:

@@ -175,6 +175,7 @@ SETTINGS: tuple[Setting, ...] = (
             " `s3://BUCKET/PREFIX/`, as Parquet by day and hour."),
     Setting("SNAPSHOTS", ("inventory",), "", _required, "Where snapshots go: `s3://BUCKET/PREFIX/`."),
     Setting("ROLE_ARNS", ("inventory",), "", _words, "Roles to assume, divided by commas, one for each further account."),
+    Setting("ROLE_EXTERNAL_ID", ("inventory",), "", _text, "External id that these roles ask for."),
     Setting("REGIONS", ("inventory",), "", _words, "Regions to ask, divided by commas; not set: the function's own."),
     Setting("SNAPSHOT_MIN_INTERVAL_S", ("inventory",), "60", _ANY_S,
             "Seconds from one snapshot within which a change event makes no other: one capture covers many changes."),
