@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.config import Config
 from moto_server import S3_PAGE_KEYS, moto_server
 
 from vpcflow.aws.s3 import S3
@@ -74,6 +75,28 @@ def test_an_upload_appears_whole(client: Any, bucket: str, size: int, tmp_path: 
 
     assert before == []
     assert s3.read(bucket, "a") == file.read_bytes()
+
+
+def test_an_upload_goes_without_checksums_where_a_store_knows_none(
+    client: Any, bucket: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"x" * 10)
+    plain = boto3.client(
+        "s3",
+        endpoint_url=client.meta.endpoint_url,
+        region_name="us-east-1",
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+        config=Config(request_checksum_calculation="when_required"),
+    )
+
+    upload = S3(plain).upload(bucket, "a")
+    upload.send(file)
+    upload.complete()
+
+    head = client.head_object(Bucket=bucket, Key="a", ChecksumMode="ENABLED")
+    assert (head["ContentLength"], head.get("ChecksumCRC32")) == (10, None)
 
 
 def test_an_aborted_upload_leaves_nothing(client: Any, bucket: str, tmp_path: Path) -> None:

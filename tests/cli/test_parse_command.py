@@ -182,3 +182,27 @@ def test_even_quiet_names_a_file_that_could_not_be_read(vpcflow: Vpcflow, tmp_pa
 
     assert done.status == 1
     assert "bad.parquet is no whole Parquet file" in done.err
+
+
+def test_a_time_range_chooses_records_of_files_too(vpcflow: Vpcflow, tmp_path: Path) -> None:
+    lines = [FLOW.replace(b"1700000058", b"17000000%d" % second) for second in (58, 59, 60)]
+    (tmp_path / "flows.log").write_bytes(b"".join(lines))
+
+    done = vpcflow("parse", "--since", "2023-11-14T22:14:19Z", "--until", "1700000060", "flows.log")
+
+    assert done.status == 0
+    assert [d["end"] for d in done.documents] == [1700000059]
+    assert "3 records found = 1 delivered + 2 filtered" in done.err
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "said"),
+    [("1700000060", "1700000060", "nothing lies between"), ("yesterday", "1", "is no time")],
+)
+def test_a_time_range_that_makes_no_sense_is_wrong_usage(
+    vpcflow: Vpcflow, since: str, until: str, said: str
+) -> None:
+    done = vpcflow("parse", "--since", since, "--until", until, given=FLOW)
+
+    assert done.status == 2
+    assert said in done.err

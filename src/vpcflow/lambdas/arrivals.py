@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FIREHOSE = "firehose"
 
 # What the last put and the end of it all may take.
-_LAST_S = 5.0
+_LAST_S = 10.0
 
 
 def check_settings(settings: Settings) -> None:

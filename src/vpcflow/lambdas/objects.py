@@ -6,7 +6,7 @@ import functools
 from typing import Any
 
 # All that may be wanted is imported here: while a function starts it has more of a processor than later.
-from vpcflow.aws.clients import IN_A_FUNCTION
+from vpcflow.aws.clients import IN_A_FUNCTION, Patience
 from vpcflow.aws.firehose import open_stream
 from vpcflow.aws.inventory_source import open_inventory_source
 from vpcflow.aws.s3 import S3
@@ -19,6 +19,9 @@ from vpcflow.object_delivery import Output, ParquetOutput, StreamOutput
 from vpcflow.object_store import parse_object_url
 from vpcflow.schemas import SCHEMAS
 
+# A file of a hundred megabytes takes longer to be put than a record; where that fails, its message comes again.
+_FOR_FILES = Patience(1, 10, 3)
+
 SETTINGS = settings_at_start("objects", check=check_settings)
 
 
@@ -30,7 +33,7 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
 @functools.cache
 def _objects() -> Arrivals:
     telemetry = Telemetry("objects", SETTINGS)
-    store = S3(patience=IN_A_FUNCTION)
+    store = S3(patience=_FOR_FILES)
     inventories = open_inventory_source(SETTINGS, warn=telemetry.warn)
     geolocation = open_geolocation(SETTINGS)
     enrichment = Enrichment(SETTINGS, inventories, geolocation, warn=telemetry.warn)
