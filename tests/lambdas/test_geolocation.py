@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import subprocess
 import sys
+from collections import Counter
+from types import SimpleNamespace
 
 import orjson
 import pyarrow as pa
 import pytest
+from transforming import FakeClock, event, line
 
 from vpcflow.addresses import parse_addresses
-from vpcflow.errors import SettingsError
+from vpcflow.errors import AwsError, SettingsError
 from vpcflow.geo.served import Version
+from vpcflow.lambdas.decorator import Decorator
+from vpcflow.lambdas.enrichment import Enrichment
 from vpcflow.lambdas.geolocation import Services, open_geolocation
 from vpcflow.lambdas.settings import load_settings
+from vpcflow.lambdas.telemetry import Telemetry
+from vpcflow.pipeline import Layouts
 
 HERE = "192.175.48.1"
 ADDRESSES = parse_addresses(pa.array([HERE, "10.0.0.1"]))
@@ -181,3 +189,85 @@ def test_the_sdk_is_not_imported_before_it_is_needed():
     )
 
     assert done.stdout == "[]\n"
+
+
+class NoInventory:
+    """Knows no interface."""
+
+    def __init__(self):
+        self.counts = Counter()
+        self.age_s = None
+
+    def look_up(self, interface_ids):
+        from enriching import inventory
+
+        return inventory()
+
+    def layouts(self, stream_arn=None):
+        return Layouts()
+
+
+def nowhere(name, region):
+    raise AssertionError("nothing is put back")
+
+
+KEY = "sentinel0123456789abcdef"
+
+
+def answered(code, status=200):
+    body = {"success": False, "error": {"code": code, "info": f"no {KEY}"}}
+    return status, orjson.dumps(body)
+
+
+FAULTS = {
+    "bad key": (answered(101), "geo_key_refused"),
+    "inactive": (answered(102), "geo_account_inactive"),
+    "quota": (answered(104), "geo_quota_spent"),
+    "no https": (answered(105), "geo_https_not_in_plan"),
+    "unknown code": (answered(999), "geo_refused"),
+    "server fault": ((500, b"no " + KEY.encode()), "geo_bad_status"),
+    "too often": ((429, b""), "geo_rate_limited"),
+    "no JSON": ((200, b"<html>"), "geo_bad_answer"),
+    "no answer": (TimeoutError(KEY), "geo_timed_out"),
+    "no connection": (ConnectionRefusedError(KEY), "geo_unreachable"),
+    "no key": (
+        AwsError("no such parameter", code="ParameterNotFound", permanent=True),
+        "geo_no_key",
+    ),
+}
+
+
+@pytest.mark.parametrize(("fault", "reason"), FAULTS.values(), ids=FAULTS)
+def test_whatever_ipstack_does_every_record_is_delivered_with_blank_geo(fault, reason, capfd):
+    def get(path, within_s):
+        if isinstance(fault, Exception):
+            raise fault
+        return fault
+
+    def key():
+        if isinstance(fault, AwsError):
+            raise fault
+        return KEY
+
+    settings = load_settings("decorator", {"GEOLOCATION_ENABLED": "true"})
+    services = Services(secret=lambda name: key, transport=lambda: get)
+    lines: list[str] = []
+    telemetry = Telemetry("decorator", settings, write=lines.append)
+    geolocation = open_geolocation(settings, services=services)
+    enrichment = Enrichment(settings, NoInventory(), geolocation)
+    clock = FakeClock()
+    decorator = Decorator(
+        settings, enrichment, nowhere, telemetry, monotonic=clock, sleep=clock.sleep
+    )
+    context = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000, aws_request_id="x")
+
+    answer = decorator(event(*(line(port, src=HERE) for port in range(1, 21))), context)
+
+    documents = [orjson.loads(base64.b64decode(one["data"])) for one in answer["records"]]
+    assert [one["result"] for one in answer["records"]] == ["Ok"] * 20
+    assert {document["source-country-code"] for document in documents} == {""}
+    told = orjson.loads(lines[-1])
+    assert (told["records_delivered"], told["geo_misses"], told[reason]) == (20, 1, 1)
+    assert "other" not in told
+    assert KEY not in lines[-1] and HERE not in lines[-1]
+    assert KEY not in "".join(capfd.readouterr())

@@ -16,6 +16,9 @@ from vpcflow.geo.fetch import data_folder, default_geo_path, fetch_geo
 _HELP = """
 Get a geolocation database, or look at one.
 
+`vpcflow enrich --geo` takes places from such a file. The Lambda functions take one out of S3, or ask ipstack: see
+docs/geolocation.md.
+
 \b
     vpcflow geo fetch
     vpcflow geo show GeoLite2-City.mmdb

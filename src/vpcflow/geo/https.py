@@ -41,7 +41,7 @@ class Https:
     ) -> None:
         self._host = host
         self._port = port
-        self._context = context or ssl.create_default_context()
+        self._context = context
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._idle: list[tuple[http.client.HTTPSConnection, float]] = []
@@ -67,6 +67,9 @@ class Https:
 
     def _connect(self, ends_s: float) -> http.client.HTTPSConnection:
         timeout_s = min(CONNECT_TIMEOUT_S, self._left_s(ends_s))
+        if self._context is None:
+            # What vouches for certificates takes some 20 ms to read: a cold start need not wait for it.
+            self._context = ssl.create_default_context()
         connection = http.client.HTTPSConnection(
             self._host, self._port, timeout=timeout_s, context=self._context
         )

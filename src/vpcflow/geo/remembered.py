@@ -15,7 +15,8 @@ class RememberedPlaces:
     """
     The place of each of at most ``most`` addresses, by the address's number, for ``keep_s`` seconds.
 
-    Where there are too many, those that expired go, then the oldest quarter. Not safe for threads by itself.
+    Where there are too many, those that expired go, then the oldest, until a quarter is free. Not safe for threads by
+    itself.
     """
 
     def __init__(self, most: int, keep_s: float, clock: Callable[[], float]) -> None:
@@ -66,7 +67,7 @@ class RememberedPlaces:
 
     def _make_room(self, now_s: float) -> None:
         self._known = {a: known for a, known in self._known.items() if known[1] > now_s}
-        if len(self._known) >= self._most:
-            oldest = list(self._known)[: max(1, self._most // 4)]
-            for address in oldest:
-                del self._known[address]
+        # A quarter at least, or the next address would have all looked through again.
+        too_many = len(self._known) - self._most * 3 // 4
+        for address in list(self._known)[: max(0, too_many)]:
+            del self._known[address]
