@@ -61,6 +61,18 @@ def test_what_a_template_makes_are_flow_records(vpcflow: Vpcflow, template: Path
     assert {flow["interface_id"] for flow in found.documents} == {VALUES["ENI_ID"]}
 
 
+def test_the_layout_of_version_5_is_told_as_it_is() -> None:
+    told = (KDG / "README.md").read_text()
+
+    assert " ".join(f"${{{name}}}" for name in LAYOUTS["v5"]) in told
+
+
+def test_every_template_is_told_of() -> None:
+    told = re.findall(r"\]\((\S+\.txt)\)", (KDG / "README.md").read_text())
+
+    assert sorted(told) == [path.name for path in TEMPLATES]
+
+
 def test_the_template_of_rejects_makes_both_kinds(vpcflow: Vpcflow) -> None:
     found = parsed(vpcflow, KDG / "v2-rejects.txt")
 

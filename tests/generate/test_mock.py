@@ -114,6 +114,15 @@ def test_no_record_is_lost_to_a_rate_that_is_not_whole(rate: float) -> None:
     assert all(len(lines) <= rate + 1 for lines in found)
 
 
+def test_a_record_is_of_its_second_whatever_multiplication_loses() -> None:
+    clock = Clock()
+
+    made(Pace(29, 0.29), clock)
+
+    assert 0.29 * 100 < 29
+    assert len(clock.slept) == 99
+
+
 def test_without_a_rate_nothing_waits_and_records_are_of_now() -> None:
     clock = Clock(takes_s=0.001)
 

@@ -233,6 +233,7 @@ def test_the_place_is_shown_in_a_long_template_too() -> None:
         ("{{random.number(1e400)}}", "random.number: the argument may be a number"),
         ('{{random.number({"min":5,"max":1})}}', "random.number: there is no number from 5 to 1"),
         ("{{random.arrayElement([])}}", "random.arrayElement: the argument has to be a list"),
+        ("{{random.arrayElement([NaN])}}", "random.arrayElement: the argument has to be a list"),
         ("{{random.arrayElement(['a'])}}", "random.arrayElement: the argument has to be a list"),
         ('{{random.objectElement(["a"])}}', "random.objectElement: the argument has to be like"),
         ('{{random.weightedArrayElement(["a"])}}', "the argument has to be like"),

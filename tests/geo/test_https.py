@@ -206,7 +206,8 @@ def test_no_failure_tells_the_key(get, server, fault, caplog, capfd):
     server.answer = fault
     caplog.set_level(logging.DEBUG)
     counts: Counter[str] = Counter()
-    lookup = IpStack(lambda: KEY, get, limits=Limits(wait_s=0.5), counts=counts)
+    wait_s = 0.7 if fault in (hang, drip) else 10.0
+    lookup = IpStack(lambda: KEY, get, limits=Limits(wait_s=wait_s), counts=counts)
     told = []
 
     blank = lookup.places(parse_addresses(pa.array([HERE]))).column("city").to_pylist()

@@ -29,6 +29,7 @@ class Kept:
         self.sha256: str | None = None
         self.looks: list[str | None] = []
         self.size_bytes: int | None = None
+        self.reads = 0
 
     def put(self, data: bytes) -> None:
         self.data, self.mark = data, hashlib.md5(data).hexdigest()
@@ -39,8 +40,12 @@ class Kept:
             raise self.fault
         if mark == self.mark:
             return None
-        pieces = (self.data[: self.cut][i : i + 1000] for i in range(0, len(self.data), 1000))
-        return Version(self.mark, self.size_bytes or len(self.data), self.sha256, pieces)
+        return Version(self.mark, self.size_bytes or len(self.data), self.sha256, self._pieces())
+
+    def _pieces(self):
+        self.reads += 1
+        for at in range(0, len(self.data), 1000):
+            yield self.data[: self.cut][at : at + 1000]
 
 
 class Clock:
@@ -124,9 +129,9 @@ def test_no_file_is_left_on_the_disk(fetched, database_of):
         lambda kept: kept.put(b""),
         lambda kept: setattr(kept, "cut", 700),
         lambda kept: setattr(kept, "sha256", "0" * 64),
-        lambda kept: setattr(kept, "size_bytes", 1 << 60),
+        lambda kept: setattr(kept, "size_bytes", len(kept.data) + 1),
     ],
-    ids=["refused", "broken", "no database", "empty", "cut off", "another hash", "no room"],
+    ids=["refused", "broken", "no database", "empty", "cut off", "another hash", "a byte short"],
 )
 def test_what_cannot_be_fetched_leaves_the_old_in_use(fetched, database_of, breaks):
     database, kept, clock, counts, folder = fetched
@@ -138,6 +143,16 @@ def test_what_cannot_be_fetched_leaves_the_old_in_use(fetched, database_of, brea
     found = city(database)
 
     assert found == "Seattle"
+    assert counts == {"geo_refresh_failed": 1}
+    assert list(folder.iterdir()) == []
+
+
+def test_what_has_no_room_on_the_disk_is_not_read(fetched):
+    database, kept, _, counts, folder = fetched
+    kept.size_bytes = 1 << 60
+
+    assert city(database) is None
+    assert kept.reads == 0
     assert counts == {"geo_refresh_failed": 1}
     assert list(folder.iterdir()) == []
 

@@ -120,7 +120,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("look_ups_failed", "Count", "Such calls that failed"),
     Metric("enis_found", "Count", "Network interfaces that EC2 knew, and the inventory did not"),
     Metric("enis_unknown", "Count", "Network interfaces that neither the inventory nor EC2 knows"),
-    *(Metric(name, "Count", f"{meaning[:1].upper()}{meaning[1:]}") for name, meaning in COUNTED.items()),
+    *(Metric(name, "Count", meaning) for name, meaning in COUNTED.items()),
     Metric("files_failed", "Count", "Times that a file of lookup data in S3 could not be had"),
     Metric("other", "Count", "What was counted under a name that is not in this table: a defect"),
 )  # fmt: skip
