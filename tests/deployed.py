@@ -68,7 +68,7 @@ def run(*command: object, environment: Mapping[str, str], **more: Any) -> str:
     """Run a command; gives what it printed. Where it fails, that is in the error."""
     done = subprocess.run(
         [str(word) for word in command],
-        env={**environment, "VPCFLOW_TARGET": TARGET},
+        env={"VPCFLOW_TARGET": TARGET, **environment},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -1,0 +1,288 @@
+"""
+What is deployed, not what is checked out: built by sam, weighed, and run under Lambda's own runtime client.
+
+The interpreter sees the built tree and the client and nothing else, so that an import of anything that only developers
+have fails here.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from aws_stub import GROUP_ID, INTERFACE_ADDRESS, INTERFACE_ID, Aws, running_aws
+from build_code import MACHINES, SERVICES, find_interpreter
+from deployed import SAM, run
+from runtime_api import Function, running
+
+pytestmark = pytest.mark.integration
+
+ROOT = Path(__file__).parents[1]
+LIMIT_BYTES = 250 * 1024 * 1024
+ROOM_BYTES = 50 * 1024 * 1024
+ELF_MACHINES = {"aarch64": 0xB7, "x86_64": 0x3E}
+
+# The default, or the running one where this machine has not got it.
+PYTHON = "3.13" if find_interpreter("3.13") else f"3.{sys.version_info.minor}"
+OWN = next((name for name, machine in MACHINES.items() if machine == platform.machine()), "x86_64")
+
+LINE = (
+    f"2 123456789012 {INTERFACE_ID} 203.0.113.12 {INTERFACE_ADDRESS} 52144 443 6 12 4840"
+    " 1700000000 1700000058 ACCEPT OK"
+)
+STREAM = "arn:aws:firehose:eu-west-1:123456789012:deliverystream/flows"
+
+
+class Built(NamedTuple):
+    template: Path
+    python: Path
+    architecture: str
+
+
+@pytest.fixture(scope="session", params=[*MACHINES])
+def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    return build(request.param, tmp_path_factory.mktemp(request.param))
+
+
+@pytest.fixture(scope="session")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """The tree for this machine."""
+    return build(OWN, tmp_path_factory.mktemp("own"))
+
+
+_BUILT: dict[str, Built] = {}
+
+
+def build(architecture: str, folder: Path) -> Built:
+    if architecture in _BUILT:
+        return _BUILT[architecture]
+    target = f"python{PYTHON}-{architecture}"
+    run(
+        *(SAM / "sam", "build", "--template-file", ROOT / "deploy" / "template.yaml"),
+        *("--build-dir", folder / "build"),
+        *("--parameter-overrides", f"Architecture={architecture}"),
+        environment={**os.environ, "SAM_CLI_TELEMETRY": "0", "VPCFLOW_TARGET": target},
+        cwd=folder,
+    )
+    _BUILT[architecture] = Built(
+        folder / "build" / "template.yaml", folder / "build" / "Code" / "python", architecture
+    )
+    return _BUILT[architecture]
+
+
+# -- What it weighs, and whether it is for the machine -----------------------------------------------------------------
+
+
+def test_the_code_fits_with_room_to_spare(built: Built):
+    size = sum(path.stat().st_size for path in built.python.rglob("*") if path.is_file())
+
+    assert size < LIMIT_BYTES - ROOM_BYTES, f"{size / 1024 / 1024:.0f} MB"
+
+
+def test_every_wheel_is_for_the_machine_and_its_system(built: Built):
+    machine = MACHINES[built.architecture]
+
+    tags = {
+        path.parent.name: re.findall(r"^Tag: (\S+)$", path.read_text(), re.MULTILINE)
+        for path in built.python.glob("*.dist-info/WHEEL")
+    }
+
+    assert tags
+    version = PYTHON.replace(".", "")
+    fits = re.compile(
+        rf"(cp{version}|cp3\d+|py2\.py3|py3|py2)-(cp{version}|abi3|none)-(any|manylinux\S*_{machine})"
+    )
+    assert not {name: own for name, own in tags.items() if not any(map(fits.fullmatch, own))}
+
+
+def test_every_library_is_for_the_machine(built: Built):
+    wrong = []
+    for path in built.python.rglob("*"):
+        if ".so" in path.suffixes or path.suffix == ".so":
+            header = path.read_bytes()[:20]
+            if (
+                int.from_bytes(header[18:20], "little")
+                != ELF_MACHINES[MACHINES[built.architecture]]
+            ):
+                wrong.append(path.name)
+
+    assert wrong == []
+    assert (built.python / "vpcflow" / "native" / "vpcflow.so").exists()
+
+
+def test_what_only_commands_and_developers_need_is_left_out(built: Built):
+    names = {path.name for path in built.python.iterdir()}
+
+    assert not names & {"typer", "rich", "duckdb", "pyspark", "pytest", "moto", "bin", "pip"}
+    assert not (built.python / "vpcflow" / "cli").exists()
+
+
+def test_the_models_of_all_services_that_are_called_are_there(built: Built):
+    source = "".join(path.read_text() for path in (ROOT / "src/vpcflow/aws").glob("*.py"))
+    called = set(re.findall(r'\b(?:open_)?client\(\s*"([a-z0-9-]+)"', source))
+
+    kept = {path.name for path in (built.python / "botocore" / "data").iterdir() if path.is_dir()}
+
+    assert {"ec2", "firehose", "s3", "ssm", "sts"} <= called <= set(SERVICES)
+    assert kept == set(SERVICES)
+
+
+def test_licences_of_what_is_shipped_are_shipped(built: Built):
+    distributions = {path.name.partition("-")[0] for path in built.python.glob("*.dist-info")}
+
+    assert {"vpcflow", "pyarrow", "numpy", "botocore"} <= distributions
+    assert list(built.python.glob("pyarrow-*.dist-info/**/LICENSE*"))
+
+
+def test_the_built_template_names_the_code(built: Built):
+    text = built.template.read_text()
+
+    assert "ContentUri: Code" in text
+    assert "function" in text
+
+
+# -- It runs ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The runtime client for that Python: the locked versions, as Lambda has them beside the function."""
+    folder = tmp_path_factory.mktemp("client")
+    locked = (ROOT / "requirements" / "dev.txt").read_text()
+    wanted = "".join(
+        re.search(rf"^{name}==.*\n(?: +--hash.*\n)+", locked, re.MULTILINE)[0]  # type: ignore[index]
+        for name in ("awslambdaric", "simplejson", "snapshot-restore-py")
+    )
+    (folder / "requirements.txt").write_text(wanted)
+    machine = platform.machine()
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "install"),
+            *("--no-deps", "--only-binary=:all:", f"--python-version={PYTHON}"),
+            *(f"--platform=manylinux{glibc}_{machine}" for glibc in ("2014", "_2_28")),
+            *("--require-hashes", "--requirement", folder / "requirements.txt"),
+            *("--target", folder / "packages"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return folder / "packages"
+
+
+@pytest.fixture
+def aws() -> Iterator[Aws]:
+    with running_aws() as stub:
+        yield stub
+
+
+Start = Callable[..., AbstractContextManager[Function]]
+
+
+@pytest.fixture
+def start(own: Built, client: Path, aws: Aws, tmp_path: Path) -> Start:
+    """Start a function as Lambda does: its handler, its environment, and only its own code on the path."""
+    program = (
+        f"import sys; sys.path[:0] = [{str(own.python)!r}, {str(client)!r}]\n"
+        "from awslambdaric.__main__ import main; main(['', sys.argv[1]])"
+    )
+
+    def started(function: str, **settings: str) -> AbstractContextManager[Function]:
+        return running(
+            [find_interpreter(PYTHON), "-I", "-c", program, f"vpcflow.lambdas.{function}.handler"],
+            {**aws.environment(), "AWS_LAMBDA_FUNCTION_NAME": function, **settings},
+            tmp_path / function,
+        )
+
+    return started
+
+
+def subscription(*lines: str) -> dict[str, Any]:
+    events = [{"id": str(i), "timestamp": 0, "message": line} for i, line in enumerate(lines)]
+    body = {
+        "messageType": "DATA_MESSAGE",
+        "logGroup": "flows",
+        "logStream": "s",
+        "logEvents": events,
+    }
+    return {
+        "awslogs": {"data": base64.b64encode(gzip.compress(json.dumps(body).encode())).decode()}
+    }
+
+
+def transformation(*lines: str) -> dict[str, Any]:
+    return {
+        "invocationId": "1",
+        "deliveryStreamArn": STREAM,
+        "region": "eu-west-1",
+        "records": [
+            {
+                "recordId": str(i),
+                "approximateArrivalTimestamp": 1700000060000,
+                "data": base64.b64encode(line.encode()).decode(),
+            }
+            for i, line in enumerate(lines)
+        ],
+    }
+
+
+def test_the_ingestor_puts_lines_on_the_stream(start: Start, aws: Aws):
+    with start("ingestor", DELIVERY_STREAM_NAME="flows") as function:
+        outcome = function.invoke(subscription(LINE, LINE))
+
+        assert outcome.error is None, function.log
+        assert [call.action for call in aws.calls] == ["firehose:PutRecordBatch"]
+        envelopes = [json.loads(base64.b64decode(record)) for record in aws.records]
+        assert [envelope["line"] for envelope in envelopes] == [LINE, LINE]
+        assert any(line.get("records_delivered") == 2 for line in function.lines)
+
+
+def test_the_decorator_answers_with_documents(start: Start):
+    with start("decorator", SCHEMA="appender", DELIVERY_STREAM_NAME="flows") as function:
+        outcome = function.invoke(transformation(LINE, "no flow record"))
+
+        assert outcome.error is None, function.log
+        good, bad = outcome.answer["records"]
+        assert (good["recordId"], good["result"]) == ("0", "Ok"), function.log
+        document = json.loads(base64.b64decode(good["data"]))
+        assert document["security-group-ids"] == [GROUP_ID]
+        assert document["direction"] == "inbound"
+        assert (bad["recordId"], bad["result"]) == ("1", "ProcessingFailed")
+
+
+def test_a_function_lives_on_from_one_event_to_the_next(start: Start, aws: Aws):
+    with start("decorator") as function:
+        answers = [function.invoke(transformation(LINE)) for _ in range(3)]
+
+        assert all(answer.error is None for answer in answers), function.log
+        assert [call.action for call in aws.calls].count("ec2:DescribeInstances") == 1
+
+
+@pytest.mark.parametrize(
+    ("function", "settings", "told"),
+    [
+        ("ingestor", {}, "DELIVERY_STREAM_NAME"),
+        ("decorator", {"SCHEMA": "elastic"}, "SCHEMA='elastic': may be"),
+        ("decorator", {"MAX_ATTEMPTS": "x", "LOG_FORMAT": "${nothing}"}, "MAX_ATTEMPTS='x'"),
+    ],
+)
+def test_a_wrong_setting_stops_the_cold_start_with_one_clear_line(
+    function: str, settings: dict[str, str], told: str, start: Start
+):
+    with start(function, **settings) as started:
+        outcome = started.invoke({})
+
+        assert outcome.error is not None
+        assert outcome.error["errorType"].endswith("SettingsError")
+        assert told in outcome.error["errorMessage"]
+        assert "\n" not in outcome.error["errorMessage"]
