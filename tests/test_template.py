@@ -356,6 +356,18 @@ def test_every_refusal_is_tested():
 # -- The code's own settings ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("resource", "function"), FUNCTION_OF.items())
+def test_handlers_are_those_of_the_package(resource: str, function: str):
+    module, _, name = TEMPLATE["Resources"][resource]["Properties"]["Handler"].rpartition(".")
+
+    assert module == f"vpcflow.lambdas.{function}"
+    # Not imported: it would want the settings of its function.
+    assert (
+        f"\ndef {name}(event: Any, context: Any)"
+        in (ROOT / "src" / "vpcflow" / "lambdas" / f"{function}.py").read_text()
+    )
+
+
 @pytest.mark.parametrize("topology", accepted(), ids=named)
 def test_what_a_function_is_told_it_knows_and_can_read(topology: dict[str, str]):
     made = stack(**topology, **OPENSEARCH)
@@ -584,3 +596,25 @@ def test_alarms_go_to_the_topic_that_is_given():
         one["Properties"]["AlarmActions"] == [topic]
         for one in loud.of_type("AWS::CloudWatch::Alarm").values()
     )
+
+
+def test_changes_reach_the_inventory_function_in_batches():
+    made = stack(Ingest="ingestor")
+
+    rule = made.resources["InventoryRule"]["Properties"]
+    assert rule["Targets"] == [
+        {"Id": "changes", "Arn": {"Fn::GetAtt": ["InventoryChanges", "Arn"]}}
+    ]
+    names = set(rule["EventPattern"]["detail"]["eventName"])
+    assert {
+        "CreateNetworkInterface",
+        "DeleteNetworkInterface",
+        "AttachNetworkInterface",
+        "DetachNetworkInterface",
+        "ModifyNetworkInterfaceAttribute",
+        "AuthorizeSecurityGroupIngress",
+        "RevokeSecurityGroupEgress",
+        "ModifySecurityGroupRules",
+    } <= names
+    changes = made.resources["InventoryFunction"]["Properties"]["Events"]["Changes"]["Properties"]
+    assert changes["MaximumBatchingWindowInSeconds"] > 0
