@@ -11,14 +11,16 @@ from types import SimpleNamespace
 import orjson
 import pyarrow as pa
 import pytest
+from moto_server import moto_server
 from transforming import FakeClock, event, line
 
 from vpcflow.addresses import parse_addresses
+from vpcflow.aws.clients import client
 from vpcflow.errors import AwsError, SettingsError
 from vpcflow.geo.served import Version
 from vpcflow.lambdas.decorator import Decorator
 from vpcflow.lambdas.enrichment import Enrichment
-from vpcflow.lambdas.geolocation import Services, open_geolocation
+from vpcflow.lambdas.geolocation import IN_AWS, Services, open_geolocation
 from vpcflow.lambdas.settings import load_settings
 from vpcflow.lambdas.telemetry import Telemetry
 from vpcflow.pipeline import Layouts
@@ -189,6 +191,33 @@ def test_the_sdk_is_not_imported_before_it_is_needed():
     )
 
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.integration
+def test_in_aws_the_database_comes_from_s3_and_the_key_from_parameter_store(
+    city_database, monkeypatch
+):
+    with moto_server() as url:
+        for name, value in {
+            "AWS_ENDPOINT_URL": url,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+        }.items():
+            monkeypatch.setenv(name, value)
+        client("s3").create_bucket(Bucket="databases")
+        client("s3").put_object(
+            Bucket="databases", Key="geo/city.mmdb", Body=city_database.read_bytes()
+        )
+        client("ssm").put_parameter(Name="ipstack-api-key", Value=KEY, Type="SecureString")
+        settings = load_settings(
+            "decorator",
+            {"GEOLOCATION_ENABLED": "true", "GEO_DATABASE": "s3://databases/geo/city.mmdb"},
+        )
+        found = open_geolocation(settings)
+
+        assert cities(found.geo) == ["Seattle", None]
+        assert IN_AWS.secret("ipstack-api-key")() == KEY
 
 
 class NoInventory:
