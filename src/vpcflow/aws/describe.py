@@ -28,11 +28,12 @@ if TYPE_CHECKING:
 LOOK_UP_LIMIT = 200
 """Values that one filter of a Describe call takes."""
 
-# The role may not, or EC2 there does not know the call.
+# The role may not, or EC2 there does not know the call; an emulator may say so with no answer of EC2's at all.
 _REFUSED = {
     "AccessDenied",
     "AccessDeniedException",
     "InvalidAction",
+    "ResponseParserError",
     "UnauthorizedOperation",
     "UnsupportedOperation",
 }
@@ -93,18 +94,20 @@ def capture(
     clock: Callable[[], float],
     warn: Warn,
     questions: Sequence[Question] = ALL,
+    optional: bool = True,
     known: Sequence[PrefixList] = (),
 ) -> Snapshot:
     """
     Ask EC2 and give a snapshot of the account and region, dated when the first call began.
 
     ``known`` are prefix lists of before: those of a version that is still in force are not read again. Raises
-    ``AwsError`` where a required call is refused, or any is not answered in the end.
+    ``AwsError`` where a required call is refused (all are, where not ``optional``), or any is not answered in the end.
     """
     captured_at = int(clock())
     pages: list[Page] = []
     for question in questions:
-        found = _answered(ec2, question, warn)
+        required = question in _REQUIRED or not optional
+        found = _answered(ec2, question, warn, required=required)
         if found is None:
             continue
         pages.append(Page(question.key, found, permission(question.operation)))
@@ -131,14 +134,16 @@ def interfaces_by_id(ec2: Ec2, interface_ids: Sequence[str]) -> tuple[Eni, ...]:
     return tuple(eni(raw) for raw in answer["NetworkInterfaces"])
 
 
-def _answered(ec2: Ec2, question: Question, warn: Warn) -> list[dict[str, Any]] | None:
+def _answered(
+    ec2: Ec2, question: Question, warn: Warn, *, required: bool
+) -> list[dict[str, Any]] | None:
     """Give all objects; None, with a warning, where the call is refused and not required."""
     found: list[dict[str, Any]] = []
     try:
         for answer in ec2.pages(question.operation, MaxResults=question.page_size, **question.more):
             found.extend(map(_slim, answer[question.key]))
     except AwsError as error:
-        if question in _REQUIRED or error.code not in _REFUSED:
+        if required or error.code not in _REFUSED:
             raise
         warn(f"without {permission(question.operation)} {question.without}: {error}")
         return None

@@ -16,6 +16,7 @@ from botocore.exceptions import (
     ProfileNotFound,
     TokenRetrievalError,
 )
+from botocore.parsers import ResponseParserError
 
 from vpcflow.errors import AwsError
 
@@ -58,7 +59,8 @@ def aws_errors(what: str) -> Iterator[None]:
             code=code,
             permanent=code in _PERMANENT_CODES,
         ) from error
-    except BotoCoreError as error:
+    # An answer that is no answer of AWS's, as a proxy's page of HTML, is apart from all of botocore's other errors.
+    except (BotoCoreError, ResponseParserError) as error:
         raise AwsError(
             f"cannot {what}: {error}",
             code=type(error).__name__,

@@ -89,7 +89,7 @@ def enrich_command(
         inputs=inputs or [],
         to=to,
         open_sink=open_sink,
-        layouts=layouts_for(log_format or [], reference.inventory, words),
+        layouts=layouts_for(log_format or [], reference.inventory, words, inputs or ()),
         reference=reference,
         columns=None if wanted is None else _OURS.intersection(wanted),
         times=times,

@@ -81,7 +81,7 @@ def explain_command(
         ),
         words,
     )
-    layouts = layouts_for(log_format or [], reference.inventory, words)
+    layouts = layouts_for(log_format or [], reference.inventory, words, [record])
     flow = _find(_input_of(record), line, layouts, words)
     for sentence in explain(enrich(flow, reference).to_pylist()[0]):
         typer.echo(sentence)

@@ -1,4 +1,4 @@
-"""``vpcflow inventory``: make a snapshot of what the AWS CLI printed, and look at what an inventory knows."""
+"""``vpcflow inventory``: make a snapshot of an account, or of what the AWS CLI printed, and look into one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from rich.console import Console
 
 from vpcflow.cli.here import here
 from vpcflow.cli.inventory_view import describe, summarize
+from vpcflow.cli.live import capture_to
 from vpcflow.cli.options import read_time
+from vpcflow.cli.run import DONE_WITH_REJECTS
 from vpcflow.cli.words import Words
 from vpcflow.inventory import import_captures, load_inventory, snapshot_file_name, write_snapshot
 
@@ -19,11 +21,25 @@ _HELP = """
 Make snapshots of AWS resources, and look at them.
 
 \b
+    vpcflow inventory capture --to snapshots/
     vpcflow inventory import inventory/ --to snapshots/
     vpcflow inventory show snapshots/
 """
 
 app = typer.Typer(no_args_is_help=True, help=_HELP)
+
+_CAPTURE_HELP = """
+Capture accounts and regions: make one snapshot of what EC2 says.
+
+Without options it is the account of your credentials and your region. Read only: ec2:DescribeNetworkInterfaces and
+ec2:DescribeSecurityGroups are needed, and of the other calls in docs/inventory.md what may not be asked is left out and
+said. An account or region that cannot be captured is said, left out, and makes the exit status 3.
+
+\b
+    vpcflow inventory capture --to snapshots/
+    vpcflow inventory capture --region eu-west-1 --region us-east-1 --to s3://example-snapshots/
+    vpcflow inventory capture --role-arn arn:aws:iam::123456789012:role/vpcflow --to account.json.gz
+"""
 
 _IMPORT_HELP = """
 Make one snapshot of what the AWS CLI printed.
@@ -48,6 +64,52 @@ the id of a network interface or security group (with its rules), or an address.
     vpcflow inventory show inventory/
     vpcflow inventory show inventory/ sg-0123456789abcdef0
 """
+
+
+@app.command("capture", help=_CAPTURE_HELP)
+def capture_command(
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            metavar="FILE|DIR",
+            show_default=False,
+            help="Where to write: a .json or .json.gz file, or a directory (one that is there, or ends in /), in which"
+            " the file is named after its capture time; here or in S3.",
+        ),
+    ],
+    regions: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--region",
+            metavar="REGION",
+            show_default=False,
+            help="Region to capture; may be given more than once.  [default: your credentials' own]",
+        ),
+    ] = None,
+    role_arns: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--role-arn",
+            metavar="ARN",
+            show_default=False,
+            help="Role to assume, whose account is captured; may be given more than once."
+            "  [default: none, the account of your credentials]",
+        ),
+    ] = None,
+    external_id: Annotated[
+        str | None,
+        typer.Option(
+            "--external-id",
+            metavar="ID",
+            show_default=False,
+            help="External id that these roles ask for.  [default: none]",
+        ),
+    ] = None,
+) -> None:
+    whole = capture_to(to, regions or [], role_arns or [], external_id, Words(quiet=False))
+    if not whole:
+        raise typer.Exit(DONE_WITH_REJECTS)
 
 
 @app.command("import", help=_IMPORT_HELP)

@@ -25,8 +25,9 @@ LogFormat = Annotated[
         "--log-format",
         metavar="FORMAT",
         show_default=False,
-        help="Layout of lines without a header, as AWS shows it ('${version} ${srcaddr} …') or as names;"
-        " may be given more than once.  [default: what the inventory's flow logs say, else version 2's]",
+        help="Layout of lines without a header, as AWS shows it ('${version} ${srcaddr} …') or as names; aws asks the"
+        " account's flow logs; may be given more than once."
+        "  [default: what the inventory's flow logs say, else version 2's]",
     ),
 ]
 Rejects = Annotated[
@@ -103,9 +104,10 @@ InventoryPath = Annotated[
     str | None,
     typer.Option(
         "--inventory",
-        metavar="PATH",
+        metavar="PATH|aws",
         show_default=False,
         help="Directory of what `aws ec2 describe-…` printed, a snapshot, or a directory of snapshots; here or in S3."
+        " aws asks EC2, as it is now, with your credentials and region."
         "  [default: none; the columns it would fill are null]",
     ),
 ]

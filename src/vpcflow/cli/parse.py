@@ -37,7 +37,7 @@ def parse_command(
         inputs=inputs or [],
         to=to,
         open_sink=sink_opener(to, format_, "flat"),
-        layouts=layouts_for(log_format or [], None, words),
+        layouts=layouts_for(log_format or [], None, words, inputs or ()),
         times=options.read_times(since, until),
         rejects=rejects,
     )

@@ -9,12 +9,15 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from vpcflow.cli.here import here, snapshots_of
+from vpcflow.cli.live import AWS, live_flow_logs, live_inventory
 from vpcflow.cli.options import read_time
 from vpcflow.enrich import Reference
+from vpcflow.errors import FormatError
 from vpcflow.geo import GeoDatabase, open_geo
 from vpcflow.geo.fetch import default_geo_path
 from vpcflow.inventory import load_inventory
 from vpcflow.layout import parse_log_format
+from vpcflow.object_store import is_object_url, parse_object_url
 from vpcflow.pipeline import Layouts, layouts_of, unknown_field
 from vpcflow.time_range import ALWAYS, TimeRange
 
@@ -63,6 +66,11 @@ def _inventory(given: ReferenceOptions, words: Words) -> Inventory | None:
             " (see `vpcflow enrich --help`)"
         )
         return None
+    if given.inventory == AWS:
+        if given.inventory_time is not None:
+            raise FormatError("--inventory aws is of now: leave --inventory-time out")
+        with _collector_at_rest():
+            return live_inventory(words)
     captured_at = None if given.inventory_time is None else read_time(given.inventory_time)
     choose = functools.partial(snapshots_of, times=given.times)
     with here(given.inventory, choose) as local, _collector_at_rest():
@@ -86,12 +94,26 @@ def _collector_at_rest() -> Iterator[None]:
         gc.enable()
 
 
-def layouts_for(log_formats: Sequence[str], inventory: Inventory | None, words: Words) -> Layouts:
-    """Give the possible layouts: those stated, else those of the inventory's flow logs, by log group."""
-    stated = [parse_log_format(text) for text in log_formats]
+def layouts_for(
+    log_formats: Sequence[str],
+    inventory: Inventory | None,
+    words: Words,
+    inputs: Sequence[str] = (),
+) -> Layouts:
+    """
+    Give the possible layouts: those stated, else those of the inventory's flow logs, or the account's (``aws``).
+
+    Which of these a line may have its log group tells; without one, the buckets of the inputs.
+    """
+    stated = [parse_log_format(text) for text in log_formats if text != AWS]
     for name in dict.fromkeys(name for layout in stated for name in layout.unknown):
         words.say(unknown_field(name.replace("-", "_")))
-    return layouts_of(stated, () if inventory is None else inventory.flow_logs, words.say)
+    flow_logs = () if inventory is None else inventory.flow_logs
+    if AWS in log_formats and not flow_logs:
+        flow_logs = live_flow_logs(words)
+    buckets = {parse_object_url(one).bucket for one in inputs if is_object_url(one)}
+    there = [flow_log for flow_log in flow_logs if flow_log.bucket in buckets]
+    return layouts_of(stated, flow_logs, words.say, others=there or None)
 
 
 def _aws_ranges(given: str | None) -> AwsRanges | None:

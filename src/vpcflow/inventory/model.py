@@ -270,6 +270,12 @@ class FlowLog:
     tag_fields: tuple[tuple[str, tuple[str, ...]], ...] = ()
     tags: Tags = ()
 
+    @property
+    def bucket(self) -> str | None:
+        """The bucket it writes to, out of the ARN that is its destination; None where that is none."""
+        name = (self.log_destination or "").partition(":s3:::")[2].partition("/")[0]
+        return name or None
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
