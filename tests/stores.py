@@ -56,7 +56,9 @@ class FakeStore:
     def read(self, bucket: str, key: str) -> bytes:
         self._count("read", bucket, key)
         if key not in self.buckets[bucket]:
-            raise AwsError(f"cannot read s3://{bucket}/{key}", code="NoSuchKey", permanent=True)
+            raise AwsError(
+                f"cannot read s3://{bucket}/{key}: NoSuchKey", code="NoSuchKey", permanent=True
+            )
         return self.buckets[bucket][key]
 
     def put(self, bucket: str, key: str, data: bytes) -> None:
@@ -78,7 +80,11 @@ class FakeStore:
         if bucket not in self.buckets:
             raise AwsError(f"no bucket {bucket}", code="NoSuchBucket", permanent=True)
         if self.refused.intersection({bucket, key}):
-            raise AwsError(f"no access to {key}", code="AccessDenied", permanent=True)
+            raise AwsError(
+                f"cannot {call} s3://{bucket}/{key}: AccessDenied",
+                code="AccessDenied",
+                permanent=True,
+            )
 
     def _in_order(self, bucket: str) -> list[tuple[str, bytes]]:
         return sorted(self.buckets[bucket].items(), key=lambda item: item[0].encode())

@@ -167,8 +167,45 @@ def test_only_the_folders_of_a_time_range_are_listed(layout: Callable[[datetime]
     found = keys(objects, "s3://logs/", times("2026-02-10T09:00", "2026-02-10T11:00"))
 
     assert found == [layout(at("2026-02-10T10:00"))]
-    assert not [p for p in objects.listed if re.search("2026/01|month=01", p)]
-    assert len(objects.listed) < 12
+    dated = [p for p in objects.listed if re.search("[/=]2026", p)]
+    assert all(re.search("02/10/|month=02/day=10/", p) for p in dated)
+    assert len(dated) == (2 if "hour" in layout.__name__ else 1)
+
+
+@layouts
+@pytest.mark.parametrize(
+    ("since", "until", "wanted"),
+    [("2026-02-28T01:00", None, [28]), (None, "2026-02-01T12:00", [1])],
+)
+def test_of_a_range_open_on_one_side_folders_outside_are_not_looked_into(
+    layout: Callable[[datetime], str], since: str | None, until: str | None, wanted: list[int]
+) -> None:
+    objects = store(*(layout(at(f"2026-02-{day:02}T10:00")) for day in range(1, 29)))
+
+    found = keys(objects, "s3://logs/", times(since, until))
+
+    assert found == [layout(at(f"2026-02-{day:02}T10:00")) for day in wanted]
+    days = {p for p in objects.listed if re.search("02/[0-9]{2}/$|day=[0-9]{2}/$", p)}
+    assert len(days) == 1
+
+
+@pytest.mark.parametrize(
+    ("folder", "layout"),
+    [
+        (f"AWSLogs/{ACCOUNT}/vpcflowlogs/eu-west-1/", default),
+        (f"AWSLogs/aws-account-id={ACCOUNT}/aws-service=vpcflowlogs/aws-region=eu-west-1/", hive),
+    ],
+)
+def test_of_a_regions_folder_the_days_are_listed_at_once(
+    folder: str, layout: Callable[[datetime], str]
+) -> None:
+    objects = store(*(layout(at(f"2026-02-{day:02}T10:00")) for day in range(1, 29)))
+
+    keys(objects, f"s3://logs/{folder}", times("2026-02-10T09:00", "2026-02-11T11:00"))
+
+    assert sorted(objects.listed) == [
+        layout(at(f"2026-02-{day}T10:00")).rpartition("/")[0] + "/" for day in (10, 11)
+    ]
 
 
 @layouts
@@ -314,7 +351,7 @@ def test_an_object_that_cannot_be_read_costs_none_of_the_others() -> None:
 
     assert len(flows) == 2
     assert [(f.source, f.reason) for f in books.faults] == [
-        ("s3://logs/b", "cannot be read (no access to b)")
+        ("s3://logs/b", "cannot be read (AccessDenied)")
     ]
 
 

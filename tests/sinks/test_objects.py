@@ -90,7 +90,7 @@ def test_a_bucket_that_refuses_is_found_before_the_work(
 ) -> None:
     store.refused.add("lake")
 
-    with pytest.raises(AwsError, match="no access"):
+    with pytest.raises(AwsError, match="AccessDenied"):
         opened(store, name)
 
     assert list(temporary.iterdir()) == []

@@ -141,13 +141,16 @@ def _object_at(store: ObjectStore, place: ObjectUrl) -> StoredObject | None:
 
 
 def _input(store: ObjectStore, bucket: str, one: StoredObject) -> Input:
+    name = str(ObjectUrl(bucket, one.key))
+
     def open_object() -> BinaryIO:
         try:
             return store.open(bucket, one.key)
         except AwsError as error:
-            raise OSError(str(error)) from error
+            # The input's name stands before the reason already.
+            raise OSError(str(error).removeprefix(f"cannot read {name}: ")) from error
 
-    return Input(str(ObjectUrl(bucket, one.key)), one.size_bytes, open_object)
+    return Input(name, one.size_bytes, open_object)
 
 
 def folder_of(place: ObjectUrl) -> str:
