@@ -134,6 +134,17 @@ def test_waits_grow_with_each_refusal_up_to_a_limit_and_begin_anew_after_a_succe
     assert stream.time.slept == [0.1, 0.2, 0.4, 0.1]
 
 
+def test_waits_do_not_grow_while_most_of_a_call_is_taken():
+    stream = FakeStream(
+        lambda call, records: [BUSY if call < 5 and i >= 400 else None for i in range(len(records))]
+    )
+
+    result = put(stream, [b"x"] * 1900)
+
+    assert stream.time.slept == [0.1] * 4
+    assert result.taken == 1900
+
+
 def test_the_wait_is_any_part_of_its_limit():
     stream = FakeStream(lambda call, records: [BUSY if call == 1 else None])
 
