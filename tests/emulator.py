@@ -95,6 +95,8 @@ def _environment_of_the_emulator(folder: Path, port: int) -> dict[str, str]:
         "IOT_MTLS_ENABLED": "0",
         "PERSIST_STATE": "0",
         "PYTHONUNBUFFERED": "1",
+        # Nothing listens there: functions reach this machine and no other.
+        "HTTPS_PROXY": "http://127.0.0.1:9",
     }
 
 

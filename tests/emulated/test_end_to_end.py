@@ -8,7 +8,7 @@ Where the emulator is not AWS, and what that means here:
 - it neither buffers nor compresses documents: an object each;
 - it forgets records that failed. So what AWS would do with them is shown with the stream of ``vpcflow.local_firehose``,
   which asks the deployed decorator;
-- nothing comes from CloudTrail or on schedule: no snapshot is there, and interfaces are looked up;
+- nothing comes from CloudTrail or on schedule: the inventory function is invoked as its schedule would;
 - it knows no alarm over several metrics, so that there are none;
 - it checks no IAM policy (tests/deploy compares those with the calls that are made), and ids and addresses are its own.
 """
@@ -73,6 +73,7 @@ def network(emulator: Emulator) -> Network:
 @pytest.fixture(scope="module")
 def stack(emulator: Emulator, built: Path, network: Network) -> Stack:
     deployed = deploy(emulator, built, "flows", **PARAMETERS)
+    invoke(deployed, "InventoryFunction", {"source": "aws.events"})
     invoke(deployed, "FlowLogDecoratorFunction", transformation_event())
     emulator.client("logs").create_log_stream(
         logGroupName=deployed.outputs["FlowLogGroupName"], logStreamName=LOG_STREAM
@@ -172,7 +173,7 @@ def test_records_without_traffic_and_lines_that_are_none_cost_their_neighbours_n
     assert b"no flow record" not in json.dumps(documents(stack)).encode()
 
 
-def test_an_interface_made_since_is_looked_up(
+def test_an_interface_made_after_the_snapshot_is_looked_up(
     stack: Stack, emulator: Emulator, network: Network
 ) -> None:
     ec2 = emulator.client("ec2")
