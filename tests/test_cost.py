@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from cost import (
     ASSUMED,
@@ -71,6 +73,15 @@ def test_every_bill_can_be_worked_out(way: object) -> None:
         for line in way.bill  # type: ignore[attr-defined]
         if not PRICES[line.price].usd
     }
+
+
+def test_the_buffer_is_that_of_the_template() -> None:
+    template = (DOCS.parent / "deploy" / "template.yaml").read_text()
+
+    (default,) = re.findall(
+        r"^  DecoratorBufferMB:\n.*\n    Default: \"(.*)\"$", template, re.MULTILINE
+    )
+    assert float(default) == names(MEASURED, tb=1)["buffer_mb"]
 
 
 def test_no_name_means_two_things() -> None:

@@ -70,7 +70,7 @@ ASSUMED: tuple[tuple[str, float, str], ...] = (
     ("vcpu_gb", 1769 / 1024, "GB of memory at which Lambda gives a whole vCPU; one of arm64, which the bills take, is taken for as fast as the core measured on"),
     ("lines_per_event", 100, "flow log lines that CloudWatch Logs sends the ingestor, or Firehose, at once (all of one network interface)"),
     ("lines_per_object", 20_000, "flow log lines in one object that AWS writes to S3"),
-    ("buffer_mb", 0.25, "MB of records that Firehose hands the decorator at once, as the template sets it"),
+    ("buffer_mb", 0.4, "MB of records that Firehose hands the decorator at once, as the template sets it"),
     ("object_mb", 64, "MB of documents, before gzip, in one object that Firehose writes"),
     ("call_log_bytes", 1_000, "bytes a function logs for each invocation, Lambda's own three lines included"),
     ("log_days", 7, "days that CloudWatch Logs keeps the flow logs"),
@@ -98,8 +98,8 @@ DERIVED: tuple[tuple[str, str, str], ...] = (
     ("direct_calls", "records * direct_line / (buffer_mb * MB)", "invocations of the decorator, of lines that AWS puts on the stream"),
     ("direct_gb_s", "vcpu_gb / 1000 * (records / 1000 * decorator_ms + direct_calls * decorator_call_ms)", "GB-s of the decorator, of lines that AWS puts on the stream"),
     ("objects_calls", "records / lines_per_object", "invocations of `objects`, one object each"),
-    ("to_firehose_gb_s", "vcpu_gb / 1000 * (records / 1000 * to_firehose_ms + objects_calls * objects_call_ms)", "GB-s of `objects`, to Firehose"),
-    ("to_parquet_gb_s", "vcpu_gb / 1000 * (records / 1000 * to_parquet_ms + objects_calls * objects_call_ms)", "GB-s of `objects`, to Parquet"),
+    ("to_firehose_gb_s", "vcpu_gb / 1000 * (records / 1000 * to_firehose_ms + objects_calls * to_firehose_call_ms)", "GB-s of `objects`, to Firehose"),
+    ("to_parquet_gb_s", "vcpu_gb / 1000 * (records / 1000 * to_parquet_ms + objects_calls * to_parquet_call_ms)", "GB-s of `objects`, to Parquet"),
     ("document_put_gb", "records * up_to_5_kb(document) / GB", "GB that Firehose counts for documents put one by one"),
 )  # fmt: skip
 

@@ -2,13 +2,14 @@
 Measure what ``docs/cost.md`` is worked out from, and write it to ``docs/measured.toml``: sizes and milliseconds.
 
 The traffic is that of the simulated company, in AWS's default layout, enriched from its inventory. One core is used;
-each time is the median of several runs after one that is not counted.
+each time is processor time, the median of several runs after one that is not counted.
 """
 
 from __future__ import annotations
 
 import base64
 import gzip
+import io
 import json
 import os
 import platform
@@ -20,9 +21,9 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
-from isal import igzip
+import orjson
 
 from vpcflow.enrich import Reference, enrich
 from vpcflow.flow_envelope import Wrapped, wrap
@@ -32,17 +33,22 @@ from vpcflow.geo.database import GeoDatabase, open_geo
 from vpcflow.geo.fetch import default_geo_path
 from vpcflow.ingest import decode_event, enveloped, ingest
 from vpcflow.inventory import load_inventory
-from vpcflow.pipeline import deliver, read_flows
+from vpcflow.layout import DEFAULT
+from vpcflow.object_delivery import ObjectDelivery, Output, ParquetOutput, StreamOutput
+from vpcflow.object_store import ObjectUrl
+from vpcflow.pipeline import Layouts, deliver, read_flows
 from vpcflow.schemas import SCHEMAS
 from vpcflow.sinks.firehose import put_all
 from vpcflow.sinks.parquet import ParquetSink
 from vpcflow.sources.files import find_inputs, read_input
 from vpcflow.stats import Books
+from vpcflow.transform import Requeue, Transformation
 
 MEASURED = Path(__file__).parents[1] / "docs" / "measured.toml"
 ROUNDS = 9
-MANY, FEW = 5_000, 500
-"""Records in one call: the difference of two sizes tells what a record takes from what a call takes."""
+MANY = 5_000
+"""Lines that sizes are means of."""
+STREAM_ARN = "arn:aws:firehose:eu-west-1:123456789012:deliverystream/flows"
 RANDOM = random.Random(7)
 
 
@@ -60,7 +66,7 @@ def main() -> int:
         traffic = _traffic(Path(folder))
         figures = {
             "bytes": _sizes(traffic, Path(folder)),
-            "milliseconds": _times(traffic, Path(folder)),
+            "milliseconds": _times(traffic),
         }
         MEASURED.write_text(_toml(traffic, figures))
     print(MEASURED.read_text())
@@ -92,7 +98,7 @@ def _sizes(traffic: Traffic, folder: Path) -> dict[str, tuple[float, str]]:
     events = [_cloudwatch(lines[i : i + 100]) for i in range(0, MANY, 100)]
     documents = _documents(traffic, "appender")
     parquet = folder / "sizes.parquet"
-    _to_parquet(traffic, logs, parquet)
+    _write_parquet(traffic, logs, parquet)
     return {
         "log_line": (_mean(lines) + 1, "bytes of a line of flow log, line end included"),
         "log_line_gzip": (
@@ -169,51 +175,78 @@ def _flows(log: Path) -> list[Any]:
     return list(read_flows(read_input(source), Books()))
 
 
-def _to_parquet(traffic: Traffic, logs: Sequence[Path], to: Path) -> None:
+def _write_parquet(traffic: Traffic, logs: Sequence[Path], to: Path) -> None:
     with ParquetSink(to) as sink:
         for log in logs:
             deliver(_flows(log), sink, Books(), reference=traffic.reference)
 
 
-def _times(traffic: Traffic, folder: Path) -> dict[str, tuple[float, str]]:
-    ingestor = _line(lambda n: _ingestor(traffic, n))
-    decorator = _line(lambda n: _decorator(traffic, n, folder))
-    parquet = _line(lambda n: _objects(traffic, n, folder))
+def _times(traffic: Traffic) -> dict[str, tuple[float, str]]:
+    ingestor = _line(lambda n: _ingestor(traffic, n), 500, 5_000)
+    decorator = _line(lambda n: _decorator(traffic, n), 500, 5_000)
+    firehose = _line(lambda n: _objects(traffic, n, _to_stream()), 5_000, 50_000)
+    parquet = _line(lambda n: _objects(traffic, n, _to_parquet()), 5_000, 50_000)
     return {
         "ingestor_ms": (1000 * ingestor[0], "the ingestor, a thousand lines"),
         "ingestor_call_ms": (ingestor[1], "the ingestor, beside that an invocation"),
         "decorator_ms": (1000 * decorator[0], "the decorator, a thousand lines, geolocation on"),
         "decorator_call_ms": (decorator[1], "the decorator, beside that an invocation"),
-        "to_firehose_ms": (1000 * decorator[0], "`objects` to Firehose, a thousand lines"),
+        "to_firehose_ms": (1000 * firehose[0], "`objects` to Firehose, a thousand lines"),
+        "to_firehose_call_ms": (firehose[1], "the same, beside that an object"),
         "to_parquet_ms": (1000 * parquet[0], "`objects` to Parquet, a thousand lines"),
-        "objects_call_ms": (parquet[1], "`objects`, beside that an invocation"),
+        "to_parquet_call_ms": (parquet[1], "the same, beside that an object"),
     }
 
 
-def _line(work: Callable[[int], Callable[[], object]]) -> tuple[float, float]:
-    """Give the milliseconds of a record and those of a call."""
-    many, few = _median_ms(work(MANY)), _median_ms(work(FEW))
-    record = (many - few) / (MANY - FEW)
-    return record, max(0.0, few - FEW * record)
+def _line(work: Callable[[int], Callable[[], object]], few: int, many: int) -> tuple[float, float]:
+    """Give the milliseconds of a record and those of a call, out of the times of calls of two sizes."""
+    few_ms, many_ms = _median_ms(work(few)), _median_ms(work(many))
+    record = (many_ms - few_ms) / (many - few)
+    return record, max(0.0, few_ms - few * record)
 
 
 def _median_ms(work: Callable[[], object]) -> float:
     work()
     took = []
     for _ in range(ROUNDS):
-        begun = time.perf_counter()
+        begun = time.process_time()
         work()
-        took.append((time.perf_counter() - begun) * 1000)
+        took.append((time.process_time() - begun) * 1000)
     return median(took)
 
 
 class _TakesAll:
-    """A stream that takes whatever it is given: only our own time is measured."""
+    """A stream that takes whatever it is given: what is measured is our own time."""
 
     name = "measured"
 
     def put(self, records: Sequence[bytes]) -> Sequence[str | None]:
         return [None] * len(records)
+
+
+class _Memory:
+    """A store that has one object to read, whatever its name, and forgets what is written."""
+
+    def __init__(self, content: bytes = b"") -> None:
+        self._content = content
+
+    def open(self, bucket: str, key: str) -> BinaryIO:
+        return io.BytesIO(self._content)
+
+    def put(self, bucket: str, key: str, data: bytes) -> None: ...
+
+
+class _References:
+    """What a function finds in its inventory and databases, found already."""
+
+    def __init__(self, reference: Reference) -> None:
+        self._reference = reference
+
+    def layouts(self, stream_arn: str | None) -> Layouts:
+        return Layouts()
+
+    def reference(self, flows: Sequence[Any]) -> Reference:
+        return self._reference
 
 
 def _ingestor(traffic: Traffic, lines: int) -> Callable[[], object]:
@@ -229,21 +262,53 @@ def _ingestor(traffic: Traffic, lines: int) -> Callable[[], object]:
     return work
 
 
-def _decorator(traffic: Traffic, lines: int, folder: Path) -> Callable[[], object]:
-    log = folder / f"decorator-{lines}.log"
-    log.write_bytes(b"\n".join(traffic.lines[:lines]) + b"\n")
+def _decorator(traffic: Traffic, lines: int) -> Callable[[], object]:
+    transformation = Transformation(
+        _References(traffic.reference),
+        lambda _: Requeue(_TakesAll, max_attempts=3),
+        schema=SCHEMAS["appender"],
+    )
+    records = [
+        {
+            "recordId": str(place),
+            "approximateArrivalTimestamp": 1_768_467_600_000,
+            "data": base64.b64encode(wrap(Wrapped(line, _event_id()))).decode(),
+        }
+        for place, line in enumerate(traffic.lines[:lines])
+    ]
+    event = orjson.dumps(
+        {"deliveryStreamArn": STREAM_ARN, "region": "eu-west-1", "records": records}
+    )
 
     def work() -> object:
-        batches = _enriched(traffic, log)
-        return [bytes(b) for batch in batches for b in SCHEMAS["appender"].encode(batch)]
+        done = transformation(orjson.loads(event))
+        done.books.check()
+        return orjson.dumps(done.response)
 
     return work
 
 
-def _objects(traffic: Traffic, lines: int, folder: Path) -> Callable[[], object]:
-    log = folder / f"objects-{lines}.log.gz"
-    log.write_bytes(igzip.compress(b"\n".join(traffic.lines[:lines]) + b"\n"))
-    return lambda: _to_parquet(traffic, [log], folder / "out.parquet")
+def _to_stream() -> Output:
+    return StreamOutput(_TakesAll(), SCHEMAS["appender"])
+
+
+def _to_parquet() -> Output:
+    return ParquetOutput(_Memory(), ObjectUrl("example-lake", "flows/"))  # type: ignore[arg-type]
+
+
+def _objects(traffic: Traffic, lines: int, output: Output) -> Callable[[], object]:
+    log = gzip.compress(b"\n".join([str(DEFAULT).encode(), *traffic.lines[:lines]]) + b"\n", 6)
+    store: Any = _Memory(log)
+    delivery = ObjectDelivery(store, _References(traffic.reference), output, passing={})
+    url = ObjectUrl("example-logs", "AWSLogs/flows.log.gz")
+
+    def work() -> object:
+        done = delivery.deliver(url, lambda: 60.0)
+        assert done.error is None, done.error
+        assert done.books.delivered == lines
+        return done
+
+    return work
 
 
 def _toml(traffic: Traffic, figures: dict[str, dict[str, tuple[float, str]]]) -> str:
