@@ -179,6 +179,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command in ("GET", "HEAD"):
             self._call("s3:GetObject", name)
             if name not in self.server.objects:
+                # Only who may list a bucket hears that an object is not there; others hear that they may not.
+                self._call("s3:ListBucket", name)
                 return 404, "application/xml", b"<Error><Code>NoSuchKey</Code></Error>"
             return 200, "application/octet-stream", self.server.objects[name]
         if self.command == "DELETE":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import io
 import json
 import os
 import platform
@@ -20,11 +21,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pyarrow.parquet as pq
 import pytest
 from aws_stub import GROUP_ID, INTERFACE_ADDRESS, INTERFACE_ID, Aws, running_aws
 from build_code import MACHINES, SERVICES, find_interpreter
 from deployed import SAM, run
-from runtime_api import Function, running
+from runtime_api import Function, Outcome, running
 
 pytestmark = pytest.mark.integration
 
@@ -40,6 +42,10 @@ OWN = next((name for name, machine in MACHINES.items() if machine == platform.ma
 LINE = (
     f"2 123456789012 {INTERFACE_ID} 203.0.113.12 {INTERFACE_ADDRESS} 52144 443 6 12 4840"
     " 1700000000 1700000058 ACCEPT OK"
+)
+HEADER = (
+    "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end"
+    " action log-status"
 )
 STREAM = "arn:aws:firehose:eu-west-1:123456789012:deliverystream/flows"
 
@@ -260,6 +266,70 @@ def test_the_decorator_answers_with_documents(start: Start):
         assert (bad["recordId"], bad["result"]) == ("1", "ProcessingFailed")
 
 
+def test_the_objects_function_writes_parquet(start: Start, aws: Aws):
+    aws.objects["logs/AWSLogs/one.log.gz"] = gzip.compress(f"{HEADER}\n{LINE}\n".encode())
+    notice = {
+        "Records": [
+            {
+                "eventSource": "aws:s3",
+                "eventName": "ObjectCreated:Put",
+                "s3": {
+                    "bucket": {"name": "logs"},
+                    "object": {"key": "AWSLogs/one.log.gz", "size": 100},
+                },
+            }
+        ]
+    }
+    message = {"messageId": "1", "eventSource": "aws:sqs", "body": json.dumps(notice)}
+
+    with start("objects", OUTPUT="s3://data/enriched/") as function:
+        outcome = function.invoke({"Records": [message]})
+
+        assert outcome == Outcome({"batchItemFailures": []}), function.log
+        (name,) = [one for one in aws.objects if one.startswith("data/enriched/")]
+        (flow,) = pq.read_table(io.BytesIO(aws.objects[name])).to_pylist()
+        assert flow["security_group_ids"] == [GROUP_ID]
+
+
+def test_the_inventory_function_writes_a_snapshot_that_the_decorator_reads(start: Start, aws: Aws):
+    with start("inventory", SNAPSHOTS="s3://data/inventory/") as function:
+        outcome = function.invoke({"source": "aws.events"})
+        assert outcome.error is None, function.log
+    assert f"data/inventory/{outcome.answer['snapshot']}" in aws.objects
+    aws.calls.clear()
+
+    with start("decorator", SCHEMA="flat", INVENTORY="s3://data/inventory/") as function:
+        outcome = function.invoke(transformation(LINE))
+
+        (record,) = outcome.answer["records"]
+        document = json.loads(base64.b64decode(record["data"]))
+        assert document["security_group_ids"] == [GROUP_ID]
+        assert {call.action for call in aws.calls} == {"s3:ListBucket", "s3:GetObject"}
+
+
+def test_the_index_setup_function_answers_cloudformation(start: Start, aws: Aws):
+    event = {
+        "RequestType": "Create",
+        "ResponseURL": f"{aws.url}/answer",
+        "StackId": "s",
+        "RequestId": "r",
+        "LogicalResourceId": "OpenSearchIndex",
+        "ResourceProperties": {
+            "Endpoint": aws.url,
+            "Service": "aoss",
+            "Index": "flows",
+            "Schema": "flat",
+            "WriterRoleArn": "arn:aws:iam::123456789012:role/delivery",
+        },
+    }
+
+    with start("index_setup") as function:
+        outcome = function.invoke(event)
+
+        assert outcome.error is None, function.log
+        assert json.loads(aws.objects["answer"])["Data"] == {"Index": "flows"}
+
+
 def test_a_function_lives_on_from_one_event_to_the_next(start: Start, aws: Aws):
     with start("decorator") as function:
         answers = [function.invoke(transformation(LINE)) for _ in range(3)]
@@ -273,6 +343,8 @@ def test_a_function_lives_on_from_one_event_to_the_next(start: Start, aws: Aws):
     [
         ("ingestor", {}, "DELIVERY_STREAM_NAME"),
         ("decorator", {"SCHEMA": "elastic"}, "SCHEMA='elastic': may be"),
+        ("objects", {"OUTPUT": "tape"}, "OUTPUT='tape': may be"),
+        ("inventory", {}, "SNAPSHOTS=''"),
         ("decorator", {"MAX_ATTEMPTS": "x", "LOG_FORMAT": "${nothing}"}, "MAX_ATTEMPTS='x'"),
     ],
 )
