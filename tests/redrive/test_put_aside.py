@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from vpcflow.errors import SourceError
-from vpcflow.flow_envelope import Wrapped, unwrap, unwrap_document, wrap
+from vpcflow.flow_envelope import Wrapped, unwrap, unwrap_document, wrap, wrap_document
 from vpcflow.layout import DEFAULT
 from vpcflow.redrive import Found, read_file, read_message
 
@@ -57,7 +57,8 @@ def test_a_line_in_our_envelope_begins_anew_and_keeps_its_id():
     [
         {"esDocumentId": "1.0", "esIndexName": "flows", "errorCode": "503"},
         {"osDocumentId": "1.0", "osIndexName": "flows"},
-        {"errorCode": "HttpEndpoint.DestinationException", "subsequenceNumber": 0, "dataId": "1.0"},
+        {"errorCode": "HttpEndpoint.DestinationException"},
+        {"subsequenceNumber": 0, "dataId": "1.0"},
         {"lastErrorCode": "DataFormatConversion.ParseError", "dataCatalogTable": {}},
     ],
 )
@@ -73,6 +74,18 @@ def test_documents_that_were_one_record_are_a_record_each():
     found = read_file("f", lines(failed(b'{"a":1}\n{"a":2}\n', esIndexName="x")))
 
     assert [unwrap_document(json.loads(r)) for r in found.records] == [b'{"a":1}', b'{"a":2}']
+
+
+@pytest.mark.parametrize(
+    ("data", "sent"),
+    [
+        (LINE, LINE),
+        (wrap(Wrapped(LINE, "1", None, 2)), wrap(Wrapped(LINE, "1"))),
+        (wrap_document(b"{}"), wrap_document(b"{}").strip()),
+    ],
+)
+def test_what_a_destination_refused_and_is_no_document_goes_as_it_came(data: bytes, sent: bytes):
+    assert read_file("f", lines(failed(data, esIndexName="x"))).records == [sent]
 
 
 def test_documents_may_go_bare():

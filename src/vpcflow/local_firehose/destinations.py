@@ -115,7 +115,7 @@ class HttpDestination:
             record,
             "HttpEndpoint.DestinationException",
             "The endpoint did not answer with status 200.",
-            {},
+            {"dataId": f"{record.record_id}.0"},
         )
 
 

@@ -21,7 +21,7 @@ import orjson
 
 from vpcflow.decode import decode
 from vpcflow.errors import SourceError
-from vpcflow.flow_envelope import unwrap, wrap, wrap_document
+from vpcflow.flow_envelope import unwrap, unwrap_document, wrap, wrap_document
 from vpcflow.ingest import decode_event, enveloped
 from vpcflow.rejects import Reject, reject
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     """What is sent for a document."""
 
 # A file of records that a destination refused has these members; those of a transformation that failed have none.
-_OF_A_DOCUMENT = frozenset(
+_OF_A_DESTINATION = frozenset(
     "esDocumentId esIndexName osDocumentId osIndexName dataCatalogTable lastErrorCode EventId dataId".split()
 )
 _BETWEEN = re.compile(r"[\s,]*")
@@ -69,8 +69,8 @@ def read_file(name: str, data: bytes, *, document: Form = wrap_document) -> Foun
         record = _raw_data(value)
         if record is None:
             rejects.append(reject(name, number, "bad_envelope", raw))
-        elif isinstance(value, dict) and _holds_documents(value):
-            records.extend(document(line) for line in record.splitlines() if line.strip())
+        elif isinstance(value, dict) and _is_of_a_destination(value):
+            records.extend(_again(line, document) for line in record.splitlines() if line.strip())
         else:
             records.append(_begun_anew(record))
     return Found(records, tuple(rejects))
@@ -133,18 +133,32 @@ def _raw_data(value: object) -> bytes | None:
         return None
 
 
-def _holds_documents(value: dict[str, Any]) -> bool:
-    return not _OF_A_DOCUMENT.isdisjoint(value)
+def _is_of_a_destination(value: dict[str, Any]) -> bool:
+    code = value.get("errorCode")
+    refused = isinstance(code, str) and code.startswith("HttpEndpoint.")
+    return refused or not _OF_A_DESTINATION.isdisjoint(value)
+
+
+def _again(line: bytes, document: Form) -> bytes:
+    """Give what is sent for a line of a record that a destination refused: a document is an object, no envelope."""
+    value = _json(line)
+    if not isinstance(value, dict) or unwrap(value) or unwrap_document(value) is not None:
+        return _begun_anew(line)
+    return document(line)
 
 
 def _begun_anew(record: bytes) -> bytes:
-    if not record.startswith(b"{"):
-        return record
-    try:
-        wrapped = unwrap(orjson.loads(record))
-    except orjson.JSONDecodeError:
-        return record
+    wrapped = unwrap(_json(record))
     return record if wrapped is None else wrap(wrapped._replace(attempt=0))
+
+
+def _json(text: bytes) -> object:
+    if not text.startswith(b"{"):
+        return None
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
 
 
 def _is_notice(value: dict[str, Any]) -> bool:
