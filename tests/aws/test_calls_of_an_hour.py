@@ -20,16 +20,14 @@ from vpcflow.aws.inventory_source import (
     CALLS_AT_ONCE,
     CALLS_PER_S,
     FromEc2,
-    FromSnapshots,
+    FromObjects,
     InventorySource,
 )
 from vpcflow.aws.look_ups import LookUps
 from vpcflow.aws.pace import TokenBucket, paced
-from vpcflow.aws.snapshot_series import SnapshotSeries
 from vpcflow.inventory.snapshots import time_of_name
-from vpcflow.lambdas.inventory import InventoryFunction
+from vpcflow.lambdas.capturing import Capturing
 from vpcflow.lambdas.settings import load_settings
-from vpcflow.object_store import ObjectUrl
 
 if TYPE_CHECKING:
     from vpcflow.aws.inventory_source import Origin
@@ -120,7 +118,7 @@ def test_with_snapshots_ec2_hardly_notices_the_decorators() -> None:
     clock = Clock(T)
     bucket: dict[str, bytes] = {}
     settings = load_settings("inventory", {"SNAPSHOTS": "s3://b/p/"})
-    function = InventoryFunction(
+    function = Capturing(
         settings, FakeStore({"b": bucket}), lambda _: Ec2(SlowEc2(clock, calls), SCOPE),
         write=lambda _: None, clock=clock, sleep=clock.sleep,
     )  # fmt: skip
@@ -133,11 +131,12 @@ def test_with_snapshots_ec2_hardly_notices_the_decorators() -> None:
     for number in range(DECORATORS):
         own = Clock(T + 60 + number * 0.2)
         store = StoreOfNow({"b": bucket}, own)
-        series = SnapshotSeries(
-            store, ObjectUrl("b", "p/"), history_s=120, clock=own, counts=Counter()
-        )
         # How often they look for snapshots makes no difference to EC2, and all to how long this takes.
-        decorate(number, own.now, FromSnapshots(lambda s=series: s, 600), own, calls)
+        origin = FromObjects(
+            lambda s=store: s, "s3://b/p/", 600,
+            history_s=120, clock=own, counts=Counter(), warn=print,
+        )  # fmt: skip
+        decorate(number, own.now, origin, own, calls)
 
     # 28 calls for each capture (20 pages of interfaces), two look-ups a minute for each decorator.
     assert len(calls) <= captures * 28 + DECORATORS * 2 * 60

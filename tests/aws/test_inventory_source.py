@@ -14,13 +14,13 @@ from vpcflow.aws.inventory_source import (
     COUNTS,
     FromEc2,
     FromFiles,
-    FromSnapshots,
+    FromObjects,
     InventorySource,
     Origin,
     open_inventory_source,
 )
 from vpcflow.aws.look_ups import FORGET_S, PAUSE_S, LookUps
-from vpcflow.aws.snapshot_series import DENSE_S, SnapshotSeries
+from vpcflow.aws.snapshot_series import DENSE_S
 from vpcflow.errors import AwsError
 from vpcflow.inventory import (
     FlowLog,
@@ -33,7 +33,6 @@ from vpcflow.inventory import (
 from vpcflow.inventory.snapshots import snapshot_bytes
 from vpcflow.lambdas.settings import load_settings
 from vpcflow.lambdas.telemetry import METRIC_BY_NAME
-from vpcflow.object_store import ObjectUrl
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
 
 T = 1_700_000_000
 HOUR_S = 3600
-FOLDER = ObjectUrl("b", "p/")
 
 
 class Clock:
@@ -65,8 +63,7 @@ class World:
         self.counts: Counter[str] = Counter()
         self.history_s = history_s
         self.per_minute = per_minute
-        self.origin: Origin = FromSnapshots(self._series, 60)
-        self.source = self.make(self.origin)
+        self.source = self.make(self.objects("s3://b/p/"))
 
     def make(self, origin: Origin) -> InventorySource:
         look_ups = LookUps(
@@ -87,10 +84,11 @@ class World:
             warn=self.said.append,
         )
 
-    def _series(self) -> SnapshotSeries:
-        return SnapshotSeries(
-            self.store,
-            FOLDER,
+    def objects(self, url: str) -> FromObjects:
+        return FromObjects(
+            lambda: self.store,
+            url,
+            60,
             history_s=self.history_s,
             clock=self.clock,
             counts=self.counts,
@@ -338,6 +336,7 @@ def test_look_ups_are_few_a_minute_and_take_two_hundred_at_most() -> None:
 
 def test_only_what_is_an_id_is_ever_asked_for() -> None:
     world = World()
+    world.put(snapshot(T))
 
     world.source.look_up(["eni-*", "-", "", "eni-1?", "NAT", "ENI-0123456789"])
 
@@ -347,6 +346,7 @@ def test_only_what_is_an_id_is_ever_asked_for() -> None:
 
 def test_a_refusal_that_stays_is_remembered_for_five_minutes() -> None:
     world = World()
+    world.put(snapshot(T))
     world.ec2.refused["describe_network_interfaces"] = "UnauthorizedOperation"
 
     for _ in range(5):
@@ -373,6 +373,41 @@ def test_what_a_look_up_found_keeps_the_name_of_its_instance() -> None:
 
 
 # EC2 itself, and files
+
+
+def cli(*interfaces: Any) -> bytes:
+    return json.dumps({"NetworkInterfaces": interfaces}).encode()
+
+
+@pytest.mark.parametrize(
+    ("key", "url"), [("p/enis.json", "s3://b/p"), ("p/enis.json", "s3://b/p/enis.json"), ("x/y/a.json", "s3://b")]
+)  # fmt: skip
+def test_what_is_no_series_of_snapshots_is_fetched_whole_and_again_when_it_is_another(
+    key: str, url: str
+) -> None:
+    world = World()
+    world.store.put("b", key, cli(raw_eni(7)))
+    source = world.make(world.objects(url))
+    first = source.current()
+    world.wait(60)
+    second = source.current()
+    world.store.put("b", key, cli(raw_eni(7), {"NetworkInterfaceId": "eni-1"}))
+    world.wait(60)
+
+    assert first.knows(NEW)
+    assert second is first
+    assert source.current().knows("eni-1")
+
+
+def test_nothing_there_is_a_failure_and_what_comes_later_is_taken() -> None:
+    world = World()
+    first = world.source.current()
+    world.put(snapshot(T, eni(1)))
+    world.wait(PAUSE_S)
+
+    assert first.snapshots == ()
+    assert world.counts == {"refresh_failed": 1}
+    assert world.source.current().knows("eni-1")
 
 
 def test_ec2_itself_is_asked_when_an_answer_is_too_old_and_its_answers_are_a_history() -> None:

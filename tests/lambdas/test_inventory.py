@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +17,7 @@ from vpcflow.aws.ec2 import Ec2, Target
 from vpcflow.aws.snapshot_series import newest_snapshot
 from vpcflow.errors import AwsError, SettingsError
 from vpcflow.inventory import Inventory, Snapshot
-from vpcflow.lambdas.inventory import Changes, InventoryFunction, changes_of
+from vpcflow.lambdas.capturing import Capturing, Changes, changes_of
 from vpcflow.lambdas.settings import load_settings
 from vpcflow.object_store import ObjectUrl
 
@@ -44,7 +45,7 @@ class World:
         self.slept: list[float] = []
         self.on_sleep: Callable[[], None] = lambda: None
         settings = load_settings("inventory", {"SNAPSHOTS": "s3://b/p/", **environ})
-        self.function = InventoryFunction(
+        self.function = Capturing(
             settings,
             self.store,
             self._open,
@@ -258,7 +259,7 @@ def test_a_failing_account_is_counted_and_named() -> None:
 
     assert world.metrics["scopes_failed"] == 1
     assert world.metrics["errors"] == {"UnauthorizedOperation": 1}
-    assert f"{ROLE} is not in this snapshot" in world.said[0]["what"]
+    assert f"{ROLE} is not in this snapshot" in world.said[0]["text"]
 
 
 def test_an_account_that_was_busy_is_asked_once_more() -> None:
@@ -302,15 +303,30 @@ def test_entries_of_prefix_lists_are_read_once_even_by_a_new_instance() -> None:
 
 @pytest.mark.parametrize("address", ["b/p/", "/tmp/x", "s3:///p"])
 def test_snapshots_go_to_s3_or_the_cold_start_ends_with_a_line_that_says_so(address: str) -> None:
-    with pytest.raises(SettingsError, match=r"SNAPSHOTS: .* is no address in S3"):
+    with pytest.raises(SettingsError, match=r"SNAPSHOTS=.* is no address in S3"):
         World(SNAPSHOTS=address)
 
 
-def test_importing_the_handler_is_light() -> None:
+def imported(**environ: str) -> subprocess.CompletedProcess[str]:
     program = "import sys, vpcflow.lambdas.inventory; print(*sys.modules)"
-
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PYTHONPATH": str(Path(__file__).parents[2] / "src"), **environ},
     )
 
+
+def test_importing_the_handler_is_light() -> None:
+    done = imported(SNAPSHOTS="s3://b/p/")
+
+    assert done.returncode == 0
     assert {"duckdb", "typer", "rich", "pyspark"}.isdisjoint(done.stdout.split())
+
+
+def test_a_wrong_setting_stops_the_start_with_one_line() -> None:
+    done = imported(SNAPSHOTS="/tmp/x")
+
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["event"] == "wrong settings"

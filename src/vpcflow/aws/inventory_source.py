@@ -8,6 +8,7 @@ more than none.
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import random
 import time
@@ -25,17 +26,20 @@ from vpcflow.aws.pace import TokenBucket, paced
 from vpcflow.aws.s3 import S3
 from vpcflow.aws.snapshot_series import SnapshotSeries
 from vpcflow.errors import AwsError, VpcflowError
+from vpcflow.fetched import fetched
 from vpcflow.inventory import Inventory
 from vpcflow.inventory.load import load_snapshots
 from vpcflow.inventory.merge import share
 from vpcflow.object_store import is_object_url, parse_object_url
 from vpcflow.pipeline import Layouts, layouts_of
+from vpcflow.sources.objects import stored_objects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from vpcflow.inventory import Instance, Snapshot
     from vpcflow.layout import Layout
+    from vpcflow.object_store import ObjectStore, StoredObject
 
     Clock = Callable[[], float]
     Warn = Callable[[str], None]
@@ -212,18 +216,58 @@ class FromEc2:
         return self._captures
 
 
-class FromSnapshots:
-    """A series of snapshots in S3, which is opened at first use."""
+class FromObjects:
+    """
+    What lies at an address in S3: a folder of snapshots as the inventory function writes them, read as a series.
 
-    def __init__(self, open_: Callable[[], SnapshotSeries], every_s: float) -> None:
+    Anything else there (a file, what the AWS CLI printed, snapshots in folders of their own) is fetched whole, and
+    again where the objects are others.
+    """
+
+    def __init__(
+        self,
+        open_: Callable[[], ObjectStore],
+        url: str,
+        every_s: float,
+        *,
+        history_s: int,
+        clock: Clock,
+        counts: Counter[str],
+        warn: Warn,
+    ) -> None:
         self.every_s = every_s
         self._open = open_
+        self._url = url
+        self._make_series = functools.partial(
+            SnapshotSeries,
+            folder=parse_object_url(url), history_s=history_s, clock=clock, counts=counts, warn=warn,
+        )  # fmt: skip
+        self._warn = warn
+        self._store: ObjectStore | None = None
         self._series: SnapshotSeries | None = None
+        self._fetched: list[StoredObject] | None = None
 
     def refresh(self) -> Sequence[Snapshot] | None:
-        if self._series is None:
-            self._series = self._open()
-        return self._series.refresh()
+        if self._store is None:
+            self._store = self._open()
+        if self._fetched is None:
+            if self._series is None:
+                self._series = self._make_series(self._store)
+            found = self._series.refresh()
+            if not self._series.is_empty:
+                return found
+        return self._refresh_files(self._store)
+
+    def _refresh_files(self, store: ObjectStore) -> Sequence[Snapshot] | None:
+        found = stored_objects(store, self._url)
+        if found == self._fetched:
+            return None
+        with fetched(store, self._url) as local:
+            snapshots = load_snapshots(
+                [local.path], warn=lambda text: self._warn(local.named(text))
+            )
+        self._fetched = found
+        return snapshots
 
 
 def open_inventory_source(
@@ -244,12 +288,6 @@ def open_inventory_source(
     counts: Counter[str] = Counter()
     history_s: int = settings.inventory_history_s
 
-    def open_series() -> SnapshotSeries:
-        return SnapshotSeries(
-            S3(patience=IN_A_FUNCTION), parse_object_url(settings.inventory),
-            history_s=history_s, clock=clock, counts=counts, warn=warn,
-        )  # fmt: skip
-
     def open_account() -> Ec2:
         bucket = TokenBucket(CALLS_AT_ONCE, CALLS_PER_S, monotonic)
         return open_ec2(Target(), patience=IN_A_FUNCTION, before_call=paced(bucket, sleep))
@@ -259,7 +297,10 @@ def open_inventory_source(
         every_s = settings.inventory_max_age_s * (1 - 0.1 * jitter())
         origin = FromEc2(open_account, every_s, history_s, clock, warn)
     elif is_object_url(settings.inventory):
-        origin = FromSnapshots(open_series, settings.inventory_refresh_s)
+        origin = FromObjects(
+            lambda: S3(patience=IN_A_FUNCTION), settings.inventory, settings.inventory_refresh_s,
+            history_s=history_s, clock=clock, counts=counts, warn=warn,
+        )  # fmt: skip
     else:
         origin = FromFiles(settings.inventory, warn)
     look_ups = LookUps(

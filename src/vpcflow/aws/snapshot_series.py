@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from vpcflow.errors import AwsError, InventoryError
@@ -24,6 +25,7 @@ SLOT_S = 600
 """Of what is older, one snapshot for each so many seconds."""
 
 _DAY_S = 86_400
+_AT_ONCE = 8
 _LATE_S = 900
 """How much later than a newer one a snapshot may appear: its capture took longer."""
 
@@ -57,6 +59,11 @@ class SnapshotSeries:
         self._read: dict[int, Snapshot] = {}
         self._damaged: set[int] = set()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no snapshot was found so far, readable or not."""
+        return not self._times and not self._damaged
+
     def refresh(self) -> Sequence[Snapshot] | None:
         """Give the snapshots of the history, by time; None where they are those of last time. Raises ``AwsError``."""
         now = self._clock()
@@ -86,11 +93,7 @@ class SnapshotSeries:
             new = [time for time in reversed(wanted) if time not in self._read]
             if not new:
                 break
-            for time in new:
-                try:
-                    self._fetch(time)
-                except AwsError as error:
-                    failed[time] = error
+            failed.update(self._fetch(new))
         for failure in failed.values():
             self._counts["snapshots_not_read"] += 1
             self._warn(str(failure))
@@ -98,15 +101,32 @@ class SnapshotSeries:
             raise failed[max(failed)]
         return {*wanted, *failed}
 
-    def _fetch(self, time: int) -> None:
-        where = self._folder._replace(key=self._folder.folder + file_name(time))
-        data = self._store.read(where.bucket, where.key)
+    def _fetch(self, times: Sequence[int]) -> dict[int, AwsError]:
+        """Read these; gives what could not be fetched, and why."""
+        failed = {}
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            answers = pool.map(self._bytes, times)
+            for time, data in zip(times, answers, strict=True):
+                if isinstance(data, AwsError):
+                    failed[time] = data
+                    continue
+                try:
+                    origin = str(self._object(time))
+                    self._read[time] = snapshot_of_bytes(data, origin, self._reader)
+                except InventoryError as error:
+                    self._damaged.add(time)
+                    self._counts["snapshots_damaged"] += 1
+                    self._warn(str(error))
+        return failed
+
+    def _bytes(self, time: int) -> bytes | AwsError:
         try:
-            self._read[time] = snapshot_of_bytes(data, str(where), self._reader)
-        except InventoryError as error:
-            self._damaged.add(time)
-            self._counts["snapshots_damaged"] += 1
-            self._warn(str(error))
+            return self._store.read(*self._object(time))
+        except AwsError as error:
+            return error
+
+    def _object(self, time: int) -> ObjectUrl:
+        return self._folder._replace(key=self._folder.folder + file_name(time))
 
     def _forget(self, wanted: set[int], now: float) -> None:
         self._times = {t for t in self._times if t in wanted or t >= now - self._history_s}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vpcflow.errors import SettingsError, VpcflowError
 from vpcflow.layout import parse_log_format
+from vpcflow.object_store import ObjectUrl, parse_object_url
 from vpcflow.schemas import SCHEMAS
 
 if TYPE_CHECKING:
@@ -117,6 +118,11 @@ def _words(value: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in value.split(",") if word.strip())
 
 
+def _object_folder(value: str) -> ObjectUrl:
+    place = parse_object_url(_required(value))
+    return place._replace(key=place.folder)
+
+
 def _layouts(value: str) -> tuple[Any, ...]:
     return (parse_log_format(value),) if value else ()
 
@@ -173,7 +179,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("OUTPUT", ("objects",), "firehose", _required,
             "Where enriched records go: `firehose`, each document a record, on a stream that has no transformation; or"
             " `s3://BUCKET/PREFIX/`, as Parquet by day and hour."),
-    Setting("SNAPSHOTS", ("inventory",), "", _required, "Where snapshots go: `s3://BUCKET/PREFIX/`."),
+    Setting("SNAPSHOTS", ("inventory",), "", _object_folder, "Where snapshots go: `s3://BUCKET/PREFIX/`."),
     Setting("ROLE_ARNS", ("inventory",), "", _words, "Roles to assume, divided by commas, one for each further account."),
     Setting("ROLE_EXTERNAL_ID", ("inventory",), "", _text, "External id that these roles ask for."),
     Setting("REGIONS", ("inventory",), "", _words, "Regions to ask, divided by commas; not set: the function's own."),
