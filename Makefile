@@ -1,7 +1,7 @@
 # `make demo` and `make test` work from a bare checkout: they need python3 (3.11 or newer) and make, nothing else.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test integration soak check format format-check lint types docs docs-check bench lock build deploy clean
+.PHONY: help demo test integration soak check format format-check lint types docs docs-check bench lock build deploy undeploy clean
 .DELETE_ON_ERROR:
 
 bin := .venv/bin
@@ -53,6 +53,9 @@ build: $(stamp) .venv-sam/.installed ## build what is deployed, into deploy/.aws
 
 deploy: build ## deploy it to AWS; STACK=name, SAM="--parameter-overrides Ingest=ingestor Destination=opensearch"
 	@cd deploy && SAM_CLI_TELEMETRY=0 ../.venv-sam/bin/sam deploy $(if $(STACK),--stack-name $(STACK)) $(SAM)
+
+undeploy: $(stamp) ## delete a stack and say what is kept; STACK=name, PURGE=yes removes that too
+	@$(bin)/python tools/undeploy.py $(STACK) $(if $(PURGE),--purge)
 
 lock: $(stamp) ## write requirements/*.txt anew
 	@tools/lock.sh
