@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import platform
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from emulator import ROOT, Emulator
+import orjson
+from emulator import ACCOUNT, ROOT, Emulator
 
 SAM = ROOT / ".venv-sam" / "bin"
 TARGET = f"python{sys.version_info.major}.{sys.version_info.minor}-{platform.machine()}"
 """The emulator runs functions in this machine's Python, whatever the template says: the code is built for that."""
+NOW = int(time.time())
+
+
+class Network(NamedTuple):
+    """Two interfaces, by what the emulator has given them: ids, addresses and groups."""
+
+    web: str
+    web_address: str
+    web_groups: list[str]
+    database: str
+    database_address: str
+    database_groups: list[str]
 
 
 class Stack:
@@ -30,11 +45,39 @@ class Stack:
         described = self.emulator.client("cloudformation").describe_stacks(StackName=self.name)
         return {one["OutputKey"]: one["OutputValue"] for one in described["Stacks"][0]["Outputs"]}
 
+    def invoke(self, function: str, event: dict[str, Any]) -> Any:
+        answer = self.emulator.client("lambda").invoke(
+            FunctionName=self.physical_id(function), Payload=orjson.dumps(event)
+        )
+        payload = orjson.loads(answer["Payload"].read() or b"null")
+        assert "FunctionError" not in answer, payload
+        return payload
+
     def physical_id(self, logical_id: str) -> str:
         described = self.emulator.client("cloudformation").describe_stack_resource(
             StackName=self.name, LogicalResourceId=logical_id
         )
         return str(described["StackResourceDetail"]["PhysicalResourceId"])
+
+
+def line(interface: str, source: str, destination: str, port: int, end: str = "ACCEPT OK") -> str:
+    return f"2 {ACCOUNT} {interface} {source} {destination} 49152 {port} 6 4 336 {NOW} {NOW + 30} {end}"
+
+
+def transformation_event(*records: bytes) -> dict[str, Any]:
+    return {
+        "invocationId": "1",
+        "deliveryStreamArn": f"arn:aws:firehose:eu-west-1:{ACCOUNT}:deliverystream/flows",
+        "region": "eu-west-1",
+        "records": [
+            {
+                "recordId": str(place),
+                "approximateArrivalTimestamp": NOW * 1000,
+                "data": base64.b64encode(record).decode(),
+            }
+            for place, record in enumerate(records)
+        ],
+    }
 
 
 def build(folder: Path) -> Path:

@@ -17,13 +17,12 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 import pytest
-from deployed import Stack, deploy
+from deployed import NOW, Network, Stack, deploy, line, transformation_event
 from emulator import ACCOUNT, Emulator, eventually
 
 from vpcflow.flow_envelope import Wrapped, wrap
@@ -33,81 +32,17 @@ pytestmark = pytest.mark.integration
 
 PARAMETERS = {"Ingest": "ingestor", "Destination": "s3", "Monitoring": "false"}
 LOG_STREAM = "eni-all"
-NOW = int(time.time())
-
-
-class Network(NamedTuple):
-    """Two interfaces, by what the emulator has given them: ids, addresses and groups."""
-
-    web: str
-    web_address: str
-    web_groups: list[str]
-    database: str
-    database_address: str
-    database_groups: list[str]
-
-
-@pytest.fixture(scope="module")
-def network(emulator: Emulator) -> Network:
-    ec2 = emulator.client("ec2")
-    vpc = ec2.create_vpc(CidrBlock="10.20.0.0/16")["Vpc"]["VpcId"]
-    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.20.1.0/24")["Subnet"]["SubnetId"]
-    groups = {
-        name: ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc)["GroupId"]
-        for name in ("web", "monitored", "database")
-    }
-
-    def interface(*names: str) -> Any:
-        made = ec2.create_network_interface(
-            SubnetId=subnet, Groups=[groups[name] for name in names]
-        )["NetworkInterface"]
-        return (
-            made["NetworkInterfaceId"],
-            made["PrivateIpAddress"],
-            sorted(groups[n] for n in names),
-        )
-
-    return Network(*interface("web", "monitored"), *interface("database"))
 
 
 @pytest.fixture(scope="module")
 def stack(emulator: Emulator, built: Path, network: Network) -> Stack:
     deployed = deploy(emulator, built, "flows", **PARAMETERS)
-    invoke(deployed, "InventoryFunction", {"source": "aws.events"})
-    invoke(deployed, "FlowLogDecoratorFunction", transformation_event())
+    deployed.invoke("InventoryFunction", {"source": "aws.events"})
+    deployed.invoke("FlowLogDecoratorFunction", transformation_event())
     emulator.client("logs").create_log_stream(
         logGroupName=deployed.outputs["FlowLogGroupName"], logStreamName=LOG_STREAM
     )
     return deployed
-
-
-def invoke(stack: Stack, function: str, event: dict[str, Any]) -> Any:
-    answer = stack.emulator.client("lambda").invoke(
-        FunctionName=stack.physical_id(function), Payload=orjson.dumps(event)
-    )
-    payload = orjson.loads(answer["Payload"].read() or b"null")
-    assert "FunctionError" not in answer, payload
-    return payload
-
-
-def transformation_event(*records: bytes) -> dict[str, Any]:
-    return {
-        "invocationId": "1",
-        "deliveryStreamArn": f"arn:aws:firehose:eu-west-1:{ACCOUNT}:deliverystream/flows",
-        "region": "eu-west-1",
-        "records": [
-            {
-                "recordId": str(place),
-                "approximateArrivalTimestamp": NOW * 1000,
-                "data": base64.b64encode(record).decode(),
-            }
-            for place, record in enumerate(records)
-        ],
-    }
-
-
-def line(interface: str, source: str, destination: str, port: int, end: str = "ACCEPT OK") -> str:
-    return f"2 {ACCOUNT} {interface} {source} {destination} 49152 {port} 6 4 336 {NOW} {NOW + 30} {end}"
 
 
 def log(stack: Stack, *lines: str) -> None:
@@ -173,6 +108,19 @@ def test_records_without_traffic_and_lines_that_are_none_cost_their_neighbours_n
     assert b"no flow record" not in json.dumps(documents(stack)).encode()
 
 
+def test_what_a_flow_log_puts_on_the_stream_itself_becomes_documents_too(
+    stack: Stack, network: Network
+) -> None:
+    record = {"message": line(network.web, "203.0.113.7", network.web_address, 8447)}
+
+    stack.emulator.client("firehose").put_record(
+        DeliveryStreamName=stack.outputs["StreamName"], Record={"Data": orjson.dumps(record)}
+    )
+
+    (found,) = documents_of_port(stack, 8447, 1)
+    assert found["security-group-ids"] == network.web_groups
+
+
 def test_an_interface_made_after_the_snapshot_is_looked_up(
     stack: Stack, emulator: Emulator, network: Network
 ) -> None:
@@ -199,7 +147,7 @@ def test_what_is_no_flow_record_is_put_aside_unchanged(stack: Stack, network: Ne
         errors=bucket,
         error_prefix="failed/",
         transformation=Transformation(
-            lambda event: invoke(stack, "FlowLogDecoratorFunction", event)
+            lambda event: stack.invoke("FlowLogDecoratorFunction", event)
         ),
         clock=lambda: float(NOW),
     )
