@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import ctypes
 import ipaddress
+import json
 import mmap
 import os
 import random
@@ -19,12 +21,17 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from build_hook import ROOT, SOURCES, own_platform
+from flow_batches import batches
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vpcflow import columns, linewise, native
 from vpcflow.addresses import read_quads
 from vpcflow.careful import check_line
 from vpcflow.enrich.identity import CONSTANTS, mix_plainly
 from vpcflow.fields import FIELDS, Kind
+from vpcflow.fragments import column_parts, member
+from vpcflow.json_lines import lines, lines_in_pieces
 from vpcflow.layout import DEFAULT, Layout
 from vpcflow.lines import Lines
 from vpcflow.native.library import Compiled, load
@@ -219,24 +226,75 @@ def test_a_few_odd_lines_are_parsed_as_if_all_were_looked_at_line_by_line(
     assert (fast.headers, fast.blanks, fast.layout) == (slow.headers, slow.blanks, slow.layout)
 
 
-@pytest.mark.parametrize("seed", range(20))
-@pytest.mark.parametrize("room", [1, 300, 1 << 20])
-def test_pieces_are_joined_as_take_would(seed: int, room: int) -> None:
-    draw = random.Random(seed)
-    texts, parts, rows = [], [], draw.choice((1, 2, 50))
-    for _ in range(draw.randint(1, 6)):
-        own = ["x" * draw.choice((0, 1, 7, 31, 32, 33, 70)) + str(i) for i in range(5)]
-        own[draw.randrange(5)] = ""
-        parts.append((np.array(draw.choices(range(5), k=rows), np.int32), len(texts)))
-        texts += own
+@given(rows=batches(min_rows=1), offset=st.integers(0, 3))
+def test_rows_are_written_as_in_pieces(rows: pa.RecordBatch, offset: int) -> None:
+    some = rows.slice(min(offset, rows.num_rows - 1))
+    parts = [part for name in some.schema.names for part in column_parts(member(name), some.column(name))]  # fmt: skip
 
-    joined = native.join_pieces(pa.array(texts), parts, rows, room=room)
+    fast = b"".join(lines(parts, some.num_rows))
+    plain = b"".join(lines_in_pieces(parts, some.num_rows))
 
-    assert joined is not None
-    buffers = [text[:size].tobytes() for text, size in joined]
-    wanted = [[texts[first + codes[row]] for codes, first in parts] for row in range(rows)]
-    assert b"".join(buffers).decode() == "".join("".join(row) for row in wanted)
-    assert room > 1 or rows < 50 or len(buffers) > 1
+    assert fast == plain
+
+
+@pytest.mark.parametrize("room", [1, 90, 1 << 20])
+def test_rows_of_any_length_are_written_whatever_the_room(room: int) -> None:
+    sizes = [0, 1, 15, 31, 32, 33, 70, 400]
+    texts = pa.array(["x" * size for size in sizes])
+    codes = np.array([*range(len(sizes)), -1], np.int32)
+    numbers = pa.array([0, -1, 9, 10, 2**31 - 1, -(2**31), None, 7, 8], pa.int32())
+    wide = pa.array([0, -(2**63), 2**63 - 1, 99, 100, None, None, 7, 8], pa.int64())
+    columns = [
+        native.Written(',"t":"', '"', "", texts, codes),
+        native.Written(',"n":', "", ',"n":null', numbers=numbers),
+        native.Written(',"w":', "", "", numbers=wide),
+    ]
+
+    buffers = list(native.write_rows(columns, len(codes), room=room) or ())
+
+    rows = [json.loads(row) for buffer in buffers for row in buffer.tobytes().splitlines()]
+    assert [row.get("t") for row in rows] == [*texts.to_pylist(), None]
+    assert [row["n"] for row in rows] == numbers.to_pylist()
+    assert [row.get("w") for row in rows] == wide.to_pylist()
+    assert (len(buffers) > 1) == (room == 90 or room == 1)
+
+
+def test_lists_and_tags_are_written_from_where_they_are_sliced() -> None:
+    texts = pa.array(["b", "a", "c", "a"]).dictionary_encode()
+    struct = pa.StructArray.from_arrays([texts, texts[::-1]], ["key", "value"])
+    lists = pa.ListArray.from_arrays(pa.array([0, 2, 2, None, 4]), texts)
+    tags = pa.ListArray.from_arrays(pa.array([0, 2, 2, None, 4]), struct)
+
+    found = []
+    for first in range(3):
+        columns = [
+            native.Written(',"l":[', "]", "", lists=lists.slice(first)),
+            native.Written(',"t":{', "}", "", lists=tags.slice(first)),
+        ]
+        written = native.write_rows(columns, 4 - first, room=1000)
+        found.append([json.loads(row) for b in written or () for row in b.tobytes().splitlines()])
+
+    whole = [
+        {"l": ["b", "a"], "t": {"b": "a", "a": "c"}},
+        {"l": [], "t": {}},
+        {"l": ["c", "a"], "t": {"c": "a", "a": "b"}},
+        {},
+    ]
+    assert found == [whole, whole[1:], whole[2:]]
+
+
+def test_what_has_to_be_escaped_is_found_wherever_it_stands() -> None:
+    for size in (1, 16, 33):
+        for at in range(size):
+            for odd in ('"', "\\", "\0", "\x1f", "a", "é", "\x7f"):
+                text = "x" * at + odd + "x" * (size - at - 1)
+                found = native.needs_escape(pa.array(["\n", text, "\n"]).slice(1, 1))
+                assert found == (json.dumps(text, ensure_ascii=False) != f'"{text}"'), text
+
+
+@given(st.lists(st.binary(max_size=70)))
+def test_texts_are_encoded_as_the_standard_library_does(texts: list[bytes]) -> None:
+    assert native.base64_texts(texts) == [base64.b64encode(text).decode() for text in texts]
 
 
 @pytest.mark.parametrize("seed", range(10))

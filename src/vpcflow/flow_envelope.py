@@ -50,7 +50,9 @@ def unwrap(value: object) -> Wrapped | None:
     layout, attempt = value.get("layout"), value.get("attempt", 0)
     if not isinstance(line, str) or not isinstance(attempt, int) or attempt < 0:
         return None
-    if not all(one is None or isinstance(one, str) for one in (event_id, layout)):
+    if not (event_id is None or isinstance(event_id, str)):
+        return None
+    if not (layout is None or isinstance(layout, str)):
         return None
     try:
         return Wrapped(line.encode("utf-8", "surrogateescape"), event_id, layout, attempt)

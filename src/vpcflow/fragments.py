@@ -16,6 +16,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vpcflow import native
 from vpcflow.errors import FormatError
 
 Codes = npt.NDArray[np.int32]
@@ -50,6 +51,13 @@ class Member(NamedTuple):
     null: str = ""
 
 
+class Column(NamedTuple):
+    """A column of texts, whole numbers, lists of text or tags, not yet in pieces, and the text around its values."""
+
+    around: Member
+    values: pa.Array
+
+
 def member(name: str, *, null: str = "") -> Member:
     """
     Name a plain member of the object.
@@ -60,24 +68,32 @@ def member(name: str, *, null: str = "") -> Member:
     return Member(f",{orjson.dumps(name).decode()}:", null=null)
 
 
-def column_parts(around: Member, column: pa.Array) -> list[Part]:
+def column_parts(around: Member, column: pa.Array) -> list[Part | Column]:
     """
     Give the parts of a column by its type: text, whole numbers, floats, lists of text, tags (an object).
 
-    Raises ``FormatError`` for other types.
+    Compiled code takes all but floats as they are: see ``pieces_of``. Raises ``FormatError`` for other types.
     """
     kind = column.type
     if column.null_count == len(column):
-        return constant_parts(around.null, len(column))
-    if pa.types.is_dictionary(kind) or _is_text(kind):
-        return text_parts(around, column)
-    if pa.types.is_integer(kind):
-        return integer_parts(around, column)
+        return [*constant_parts(around.null, len(column))]
     if pa.types.is_floating(kind):
-        return float_parts(around, column)
-    if pa.types.is_list(kind):
-        return list_parts(around, column)
+        return [*float_parts(around, column)]
+    if any(
+        is_one(kind)
+        for is_one in (pa.types.is_dictionary, _is_text, pa.types.is_integer, pa.types.is_list)
+    ):
+        return [Column(around, column)]
     raise FormatError(f"column {around.before.strip(',:')} is {kind}, which has no JSON form here")
+
+
+def pieces_of(column: Column) -> list[Part]:
+    """Give the parts of a column."""
+    if pa.types.is_list(column.values.type):
+        return list_parts(*column)
+    if pa.types.is_integer(column.values.type):
+        return integer_parts(*column)
+    return text_parts(*column)
 
 
 def constant_parts(text: str, rows: int) -> list[Part]:
@@ -168,9 +184,11 @@ def escaped(texts: pa.Array) -> pa.Array:
     >>> escaped(pa.array(['a"b'])).to_pylist()
     ['a\\\\"b']
     """
-    characters = _characters(texts)
-    special = (characters < 0x20) | (characters == 0x22) | (characters == 0x5C)
-    if not special.any():
+    special = native.needs_escape(texts) if _is_text(texts.type) else None
+    if special is None:
+        characters = _characters(texts)
+        special = bool(((characters < 0x20) | (characters == 0x22) | (characters == 0x5C)).any())
+    if not special:
         return texts
     return pa.array([orjson.dumps(text)[1:-1].decode() for text in texts.to_pylist()], pa.string())
 
@@ -214,6 +232,11 @@ def _used(values: pa.Array, codes: Codes) -> tuple[pa.Array, Codes]:
     used, places = np.unique(codes, return_inverse=True)
     missing = int(used[0] == -1) if len(used) else 0
     return values.take(pa.array(used[missing:])), (places - missing).astype(np.int32)
+
+
+def used_texts(column: pa.DictionaryArray) -> tuple[pa.Array, Codes]:
+    """Give the texts that a column has, and each row's place among them, -1 for null."""
+    return _used(column.dictionary, _indices(column))
 
 
 def _part(around: Member, texts: pa.Array, codes: Codes) -> Part:

@@ -1,14 +1,14 @@
 """
-JSON lines out of parts, each byte copied once: by compiled code, or by Arrow.
+JSON lines out of columns, each byte copied once: by compiled code, or by Arrow.
 
-For Arrow the piece numbers of all parts of a row are laid side by side in a table; one ``take`` of them, over the
+Compiled code writes a row's members one after the other, most from the column as it is. For Arrow, columns are brought
+to pieces, and the piece numbers of all parts of a row laid side by side in a table; one ``take`` of them, over the
 pieces of all parts, leaves whole documents one after the other in a buffer. Joining the columns as text would copy
 everything twice.
 """
 
 from __future__ import annotations
 
-from itertools import starmap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vpcflow import native
-from vpcflow.fragments import Part
+from vpcflow.fragments import Column, Part, escaped, list_parts, pieces_of, used_texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -34,7 +34,7 @@ _END = "}\n"
 _START = _END + "{"  # the end of the document before; the very first is cut off
 
 
-def lines(parts: Sequence[Part], rows: int) -> Iterator[pa.Buffer]:
+def lines(parts: Sequence[Part | Column], rows: int) -> Iterator[pa.Buffer]:
     """
     Give the documents of all rows, in order, one a line, as buffers of whole lines.
 
@@ -42,11 +42,66 @@ def lines(parts: Sequence[Part], rows: int) -> Iterator[pa.Buffer]:
     """
     if rows == 0:
         return
-    ready = _opened(_folded(parts, rows), rows)
+    written = native.write_rows([_written(part) for part in parts], rows, room=_ROOM)
+    yield from lines_in_pieces(parts, rows) if written is None else map(pa.py_buffer, written)
+
+
+def lines_in_pieces(parts: Sequence[Part | Column], rows: int) -> Iterator[pa.Buffer]:
+    """Give what ``lines`` gives, without compiled code; at least one row."""
+    pieced = [[part] if isinstance(part, Part) else pieces_of(part) for part in parts]
+    ready = _opened(_folded([piece for some in pieced for piece in some], rows), rows)
     pieces, firsts = _one_dictionary(ready)
     placed = [(np.ascontiguousarray(part.codes), first) for part, first in zip(ready, firsts)]
-    joined = native.join_pieces(pieces, placed, rows, room=_ROOM)
-    yield from _taken(pieces, placed, rows) if joined is None else starmap(_closed, joined)
+    yield from _taken(pieces, placed, rows)
+
+
+def _written(part: Part | Column) -> native.Written:
+    """Say how compiled code is to write a part: texts within quotes, escaped where they have to be."""
+    if isinstance(part, Part):
+        return native.Written("", "", "", part.pieces, part.codes)
+    (before, after, null), values = part
+    if pa.types.is_list(values.type):
+        return _written_lists(part)
+    if pa.types.is_integer(values.type):
+        return native.Written(before, after, null, numbers=_wide(values))
+    before, after = f'{before}"', f'"{after}'
+    if values.type == pa.string() and not native.needs_escape(values):
+        return native.Written(before, after, null, values)
+    if not pa.types.is_dictionary(values.type):
+        values = values.dictionary_encode()
+    texts, codes = values.dictionary, values.indices
+    if texts.type != pa.string() or codes.type != pa.int32() or native.needs_escape(texts):
+        texts, codes = used_texts(values)
+        texts = escaped(texts).cast(pa.string())
+    return native.Written(before, after, null, texts, codes)
+
+
+def _written_lists(part: Column) -> native.Written:
+    """Hand lists on where their texts are dictionaries that need no escaping, without nulls; else make pieces."""
+    (before, after, null), lists = part
+    elements = lists.values
+    is_tags = pa.types.is_struct(elements.type)
+    if all(map(_is_ready, elements.flatten() if is_tags else [elements])):
+        brackets = "{}" if is_tags else "[]"
+        before, after = before + brackets[0], brackets[1] + after
+        return native.Written(before, after, null, lists=lists)
+    (only,) = list_parts(*part)
+    return native.Written("", "", "", only.pieces, only.codes)
+
+
+def _is_ready(texts: pa.Array) -> bool:
+    kind = texts.type
+    return (
+        pa.types.is_dictionary(kind)
+        and kind.value_type == pa.string()
+        and kind.index_type == pa.int32()
+        and not texts.null_count
+        and not native.needs_escape(texts.dictionary)
+    )
+
+
+def _wide(values: pa.Array) -> pa.Array:
+    return values if values.type in (pa.int32(), pa.int64()) else values.cast(pa.int64())
 
 
 def _taken(
@@ -62,12 +117,6 @@ def _taken(
         numbers[last] = len(pieces) - 1
         taken = pc.take(pieces, pa.array(numbers[: last + 1]), boundscheck=False)
         yield _text_of(taken)
-
-
-def _closed(text: npt.NDArray[np.uint8], size: int) -> pa.Buffer:
-    """Move the end of a document, with which the text begins, behind the last one."""
-    text[size : size + len(_END)] = text[: len(_END)]
-    return pa.py_buffer(text[len(_END) : size + len(_END)])
 
 
 def _folded(parts: Sequence[Part], rows: int) -> list[Part]:

@@ -72,8 +72,8 @@ def enrich(
     answers = Answers(flows, reference)
     added: dict[str, pa.Array] = {}
     for enricher in _needed(wanted):
-        seen = _append(flows, {column: added[column] for column in enricher.needs})
-        added |= enricher.add(seen, answers)
+        needed = {column: added[column] for column in enricher.needs}
+        added |= enricher.add(_append(flows, needed) if needed else flows, answers)
     if "event_id" in wanted and BY_PLACE in flows.schema.names:
         # The parser's mark has served its purpose.
         flows = flows.drop_columns(BY_PLACE)

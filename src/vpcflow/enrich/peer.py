@@ -222,7 +222,8 @@ def _vpcs(answers: Answers, cases: _Cases, interface: Int32s) -> _Vpcs:
         peer = np.where(peer < 0, logged, peer)
     blocks = _blocks(inventory, answers, numbers)
     known = np.zeros(len(numbers) + 1, np.bool_)
-    known[[*(numbers[vpc_id] for vpc_id in inventory.vpc_ids), *of_interface]] = True
+    known[[numbers[vpc_id] for vpc_id in inventory.vpc_ids]] = True
+    known[of_interface] = True
     known[-1] = False
 
     set_ = blocks.set_of[cases.address]

@@ -5,10 +5,21 @@ Each function gives None where there is no compiled library (the platform has no
 has the plain way, goes that. Nothing else in vpcflow knows of C.
 """
 
+from vpcflow.native.documents import Written, needs_escape, write_rows
+from vpcflow.native.encoding import base64_texts
 from vpcflow.native.ipv4 import read_ipv4
 from vpcflow.native.library import is_available
 from vpcflow.native.lines import read_columns
-from vpcflow.native.pieces import join_pieces
 from vpcflow.native.rows import Source, mix_rows
 
-__all__ = ["Source", "is_available", "join_pieces", "mix_rows", "read_columns", "read_ipv4"]
+__all__ = [
+    "Source",
+    "Written",
+    "base64_texts",
+    "is_available",
+    "mix_rows",
+    "needs_escape",
+    "read_columns",
+    "read_ipv4",
+    "write_rows",
+]

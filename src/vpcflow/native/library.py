@@ -21,30 +21,35 @@ class Compiled(NamedTuple):
 
     read_columns: Callable[..., int]
     read_ipv4: Callable[..., None]
-    join_pieces: Callable[..., int]
     mix_rows: Callable[..., None]
+    write_rows: Callable[..., int]
+    needs_escape: Callable[..., int]
+    base64: Callable[..., None]
 
 
 def load(library: Path) -> Compiled:
     """Load a library; it is called without Python's lock."""
     found = ctypes.CDLL(str(library))
     read, ipv4 = found.vpcflow_read_columns, found.vpcflow_read_ipv4
-    join, mix = found.vpcflow_join_pieces, found.vpcflow_mix_rows
-    read.restype = join.restype = _INT
-    ipv4.restype = mix.restype = None
+    mix, write = found.vpcflow_mix_rows, found.vpcflow_write_rows
+    escape, base64 = found.vpcflow_needs_escape, found.vpcflow_base64
+    read.restype = write.restype = escape.restype = _INT
+    ipv4.restype = mix.restype = base64.restype = None
     read.argtypes = (_PLACE, _INT, _INT, _PLACE, _INT, _PLACE, _PLACE, _INT, ctypes.c_uint64)
     ipv4.argtypes = (_PLACE, _PLACE, _INT, _PLACE, _PLACE)
-    join.argtypes = (_PLACE, _PLACE, _PLACE, _INT, _INT, _INT, _INT, _PLACE, _INT, _PLACE)
     mix.argtypes = (_PLACE, _INT, _INT, _PLACE, _PLACE)
-    return Compiled(read, ipv4, join, mix)
+    write.argtypes = (_PLACE, _INT, _INT, _INT, _PLACE, _INT, _PLACE)
+    escape.argtypes = (_PLACE, _INT)
+    base64.argtypes = (ctypes.c_char_p, _PLACE, _INT, _PLACE, _PLACE)
+    return Compiled(read, ipv4, mix, write, escape, base64)
 
 
 @functools.cache
 def compiled() -> Compiled | None:
-    """Give the library's functions; None where the installed vpcflow has none, or one for another machine."""
+    """Give the library's functions; None where the installed vpcflow has none, or one of another machine or version."""
     try:
         return load(LIBRARY)
-    except OSError:
+    except (OSError, AttributeError):
         return None
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vpcflow.fragments import Member, Part, column_parts, constant_parts, member, text_parts
+from vpcflow.fragments import Column, Member, Part, column_parts, constant_parts, member
 from vpcflow.index_types import DATE, KEYWORD, POINT, index_type
 from vpcflow.json_lines import lines
 
@@ -71,7 +71,7 @@ def encode_spare(flows: pa.RecordBatch) -> Iterator[pa.Buffer]:
     return _encode(flows, geo)
 
 
-def _encode(flows: pa.RecordBatch, geo: list[Part]) -> Iterator[pa.Buffer]:
+def _encode(flows: pa.RecordBatch, geo: list[Part | Column]) -> Iterator[pa.Buffer]:
     parts = _timestamp(flows)
     for column, name in _LOGGED.items():
         parts += _if_any(flows, column, name)
@@ -81,7 +81,7 @@ def _encode(flows: pa.RecordBatch, geo: list[Part]) -> Iterator[pa.Buffer]:
     return lines(parts, flows.num_rows)
 
 
-def _if_any(flows: pa.RecordBatch, column: str, name: str) -> list[Part]:
+def _if_any(flows: pa.RecordBatch, column: str, name: str) -> list[Part | Column]:
     return column_parts(member(name), flows.column(column)) if column in flows.schema.names else []
 
 
@@ -97,7 +97,7 @@ def mapping() -> Mapping[str, Property]:
     }
 
 
-def _timestamp(flows: pa.RecordBatch) -> list[Part]:
+def _timestamp(flows: pa.RecordBatch) -> list[Part | Column]:
     if "end" not in flows.schema.names:
         return []
     ends = flows.column("end").dictionary_encode()
@@ -107,10 +107,10 @@ def _timestamp(flows: pa.RecordBatch) -> list[Part]:
     texts = np.datetime_as_string(np.where(known, seconds, 0).astype("M8[s]"), "ms", timezone="UTC")
     places = pa.array(np.arange(len(seconds), dtype=np.int32), mask=~known)
     column = pa.DictionaryArray.from_arrays(places.take(ends.indices), pa.array(texts, pa.string()))
-    return text_parts(member("@timestamp"), column)
+    return column_parts(member("@timestamp"), column)
 
 
-def _direction(flows: pa.RecordBatch) -> list[Part]:
+def _direction(flows: pa.RecordBatch) -> list[Part | Column]:
     """Only where the ENI is known, as in the original, whose directions come from the ENI's address."""
     names = flows.schema.names
     if "direction" not in names or "security_group_ids" not in names:
@@ -118,18 +118,18 @@ def _direction(flows: pa.RecordBatch) -> list[Part]:
     column = flows.column("direction")
     words = [_DIRECTIONS.get(word, word) for word in column.dictionary.to_pylist()]
     indices = pc.if_else(flows.column("security_group_ids").is_valid(), column.indices, None)
-    return text_parts(member("direction"), pa.DictionaryArray.from_arrays(indices, words))
+    return column_parts(member("direction"), pa.DictionaryArray.from_arrays(indices, words))
 
 
-def _always(flows: pa.RecordBatch, column: str, name: str) -> list[Part]:
+def _always(flows: pa.RecordBatch, column: str, name: str) -> list[Part | Column]:
     around = member(name)
     around = around._replace(null=f'{around.before}""')
     if column not in flows.schema.names:
-        return constant_parts(around.null, flows.num_rows)
+        return [*constant_parts(around.null, flows.num_rows)]
     return column_parts(around, flows.column(column))
 
 
-def _location(flows: pa.RecordBatch) -> list[Part]:
+def _location(flows: pa.RecordBatch) -> list[Part | Column]:
     if _LATITUDE not in flows.schema.names or _LONGITUDE not in flows.schema.names:
         return []
     latitude, longitude = flows.column(_LATITUDE), flows.column(_LONGITUDE)

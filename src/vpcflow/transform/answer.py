@@ -8,8 +8,14 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+import numpy as np
+
+from vpcflow import native
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import numpy.typing as npt
 
 _PLAIN = re.compile(r"[A-Za-z0-9+/=_.:-]*")
 
@@ -54,15 +60,12 @@ def records_of(event: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     return records if isinstance(records, list) else []
 
 
-def answer(record: Mapping[str, Any], result: Result, key: str, data: str | None) -> dict[str, Any]:
-    """Answer for a record; ``data`` is in base64, None for nothing."""
-    found = {"recordId": record.get("recordId"), "result": result}
-    return found if data is None else {**found, key: data}
-
-
-def in_base64(data: bytes) -> str:
-    """Write documents as a response has them."""
-    return binascii.b2a_base64(data, newline=False).decode("ascii")
+def in_base64(texts: Sequence[bytes]) -> list[str]:
+    """Write texts as a response has them."""
+    encoded = native.base64_texts(texts)
+    if encoded is not None:
+        return encoded
+    return [binascii.b2a_base64(text, newline=False).decode("ascii") for text in texts]
 
 
 def frame_size() -> int:
@@ -70,30 +73,31 @@ def frame_size() -> int:
     return len(json.dumps({"records": []}))
 
 
-def response_size(answers: Sequence[dict[str, Any]], key: str, limit: int) -> int:
-    """
-    Give the bytes of a response, once it is within the limit.
+def id_sizes(ids: Sequence[Any]) -> npt.NDArray[np.int64]:
+    """Give the bytes that each record's id has in a response."""
+    try:
+        joined = "".join(ids)
+        needs_escape = len(json.dumps(joined)) != len(joined) + 2
+    except TypeError:
+        needs_escape = True
+    if needs_escape:
+        return np.array([len(json.dumps(one)) for one in ids], np.int64)
+    return np.fromiter(map(len, ids), np.int64, len(ids)) + 2
 
-    Where it is not, since more failed than was foreseen, failed records lose their data from the last on: Firehose has
-    it too.
+
+def shrink(answers: Sequence[dict[str, Any]], key: str, size: int, limit: int) -> int:
     """
-    size = frame_size() - len(", ") * bool(answers) + sum(_size(one, key) for one in answers)
+    Bring a response of so many bytes below the limit, where more failed than was foreseen, and give its size.
+
+    Failed records lose their data, from the last on: Firehose has it too.
+    """
     for one in reversed(answers):
         if size <= limit:
             break
         if one["result"] == "ProcessingFailed" and key in one:
-            size -= _size(one, key)
-            del one[key]
-            size += _size(one, key)
+            size -= rest_size("ProcessingFailed", key) + data_size(one.pop(key))
+            size += rest_size("ProcessingFailed", None)
     return size
-
-
-def id_size(record: Mapping[str, Any]) -> int:
-    """Give the bytes that a record's id has in a response."""
-    value = record.get("recordId")
-    if isinstance(value, str) and value.isascii() and value.isalnum():
-        return len(value) + 2
-    return len(json.dumps(value))
 
 
 def data_size(data: object) -> int:
@@ -112,13 +116,3 @@ def rest_size(result: Result, key: str | None) -> int:
     """Give the bytes of an answer but for its id and its data, with the comma before it; ``key`` None: without data."""
     without_id = {"recordId": 0, "result": result} | ({key: ""} if key else {})
     return len(json.dumps(without_id)) - len("0") + len(", ")
-
-
-def _size(one: Mapping[str, Any], key: str) -> int:
-    result = one["result"]
-    if key not in one:
-        return rest_size(result, None) + id_size(one)
-    data = one[key]
-    return (
-        rest_size(result, key) + id_size(one) + (len(data) if result == "Ok" else data_size(data))
-    )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import compress
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -29,15 +30,18 @@ class Rows(NamedTuple):
 
 class Fitted(NamedTuple):
     """
-    The documents of each record (a row each, ended by a line feed), shed as far as it had to be.
+    The documents of each record, each ended by a line feed, shed as far as it had to be; None where it has none.
 
-    ``left_out`` are the records that do not fit all the same, and ``shed`` the documents that lost something, by what.
+    ``counts`` is how many each record has. ``left_out`` are the records that do not fit all the same, and ``shed`` the
+    documents that lost something, by what.
     """
 
-    documents: dict[int, list[bytes]]
+    documents: list[bytes | None]
+    counts: Sizes
     left_out: tuple[int, ...]
     shed: Counter[str]
     shed_documents: int
+    step: int
 
 
 class Room(NamedTuple):
@@ -60,27 +64,35 @@ def base64_size(sizes: Sizes) -> Sizes:
     return (sizes + 2) // 3 * 4
 
 
-def fit(rows: Sequence[Rows], ready: dict[int, list[bytes]], schema: Schema, room: Room) -> Fitted:
+def fit(
+    rows: Sequence[Rows],
+    ready: dict[int, list[bytes]],
+    schema: Schema,
+    room: Room,
+    *,
+    hint: int = 0,
+) -> Fitted:
     """
     Write the documents so that the response has room for them; ``ready`` are documents that cannot be shed.
 
     Documents are shed from the last record on, only as many as need be, one step after the other; records that do not
-    fit when all that may go is gone are left out from the last on.
+    fit when all that may go is gone are left out from the last on. ``hint`` is the step of the batch before: where
+    this one needs the same it is found at once.
     """
     sheet = _Sheet(rows, ready, schema, len(room.fixed))
-    whole = sheet.at(0)
-    if _total(whole, sheet.has, room) <= room.limit:
-        return Fitted(sheet.gathered([(whole, 0, None)]), (), Counter(), 0)
-    step = _first_that_fits(sheet, room)
+    step = _first_that_fits(sheet, room, hint)
+    if step == 0:
+        found = sheet.gathered([(sheet.at(0), 0, None)])
+        return Fitted(found, sheet.counts, (), Counter(), 0, step)
     before, after = sheet.at(step - 1), sheet.at(step)
     first = _first_shed(before.sizes, after.sizes, sheet.has, room)
     found = sheet.gathered([(before, 0, first), (after, first, None)])
     left_out = _left_out(after.sizes, sheet.has, room) if first == 0 else ()
     for record in left_out:
-        del found[record]
+        found[record] = None
     gone = np.zeros(len(room.fixed), np.bool_)
     gone[list(left_out)] = True
-    return Fitted(found, left_out, *sheet.counted(step, first, gone))
+    return Fitted(found, sheet.counts, left_out, *sheet.counted(step, first, gone), step)
 
 
 class _Written(NamedTuple):
@@ -97,14 +109,15 @@ class _Sheet:
         self._rows = rows
         self._ready = ready
         self._schema = schema
-        self._count = count
         self._last = [last_step(some.flows, schema) for some in rows]
         self._written: dict[int, _Written] = {}
         self.steps = max((step.number for step in self._last), default=1)
-        self.has = np.zeros(count, np.bool_)
+        self.counts = np.zeros(count, np.int64)
         for some in rows:
-            self.has[some.records] = True
-        self.has[list(ready)] = True
+            self.counts += np.bincount(some.records, minlength=count)
+        for record, lines in ready.items():
+            self.counts[record] += len(lines)
+        self.has = self.counts > 0
 
     def at(self, step: int) -> _Written:
         """Write all documents at a step, once."""
@@ -112,16 +125,27 @@ class _Sheet:
             self._written[step] = self._write(step)
         return self._written[step]
 
-    def gathered(self, parts: Sequence[tuple[_Written, int, int | None]]) -> dict[int, list[bytes]]:
+    def gathered(self, parts: Sequence[tuple[_Written, int, int | None]]) -> list[bytes | None]:
         """Gather the documents of each record, of several ways to write them each for some records."""
-        found: dict[int, list[bytes]] = {}
+        found: list[Any] = [None] * len(self.counts)
+        several: dict[int, list[bytes]] = {}
         for written, first, end in parts:
             for some, lines in zip(self._rows, written.documents):
-                for record, line in zip(some.records.tolist(), lines):
-                    if record >= first and (end is None or record < end):
-                        found.setdefault(record, []).append(line)
+                numbers = some.records.tolist()
+                if first or end is not None:
+                    last = len(found) if end is None else end
+                    chosen = [first <= number < last for number in numbers]
+                    numbers = list(compress(numbers, chosen))
+                    lines = list(compress(lines, chosen))
+                for record, line in zip(numbers, lines):
+                    if found[record] is None:
+                        found[record] = line
+                    else:
+                        several.setdefault(record, [found[record]]).append(line)
         for record, lines in self._ready.items():
-            found.setdefault(record, []).extend(lines)
+            several.setdefault(record, [found[record] or b""]).extend(lines)
+        for record, lines in several.items():
+            found[record] = b"".join(lines)
         return found
 
     def counted(
@@ -142,13 +166,13 @@ class _Sheet:
         return shed, count
 
     def _write(self, step: int) -> _Written:
-        sizes = np.zeros(self._count, np.int64)
+        sizes = np.zeros(len(self.counts), np.int64)
         written = []
         for some, last in zip(self._rows, self._last):
             lines = documents(some.flows, self._schema, _at_most(last, step))
             written.append(lines)
             lengths = np.fromiter(map(len, lines), np.int64, len(lines))
-            sizes += np.bincount(some.records, lengths, self._count).astype(np.int64)
+            sizes += np.bincount(some.records, lengths, len(self.counts)).astype(np.int64)
         for record, lines in self._ready.items():
             sizes[record] += sum(map(len, lines))
         return _Written(written, sizes)
@@ -166,12 +190,23 @@ def _total(written: _Written, has: npt.NDArray[np.bool_], room: Room) -> int:
     return int(_costs(written.sizes, room)[has].sum()) + room.others
 
 
-def _first_that_fits(sheet: _Sheet, room: Room) -> int:
-    """Find the first step at which all documents fit, the last where they never do, by halving."""
-    low, high = 1, sheet.steps
+def _first_that_fits(sheet: _Sheet, room: Room, hint: int) -> int:
+    """Find the first step at which all documents fit, the last where they never do: at the hint, or by halving."""
+
+    def fits(step: int) -> bool:
+        return _total(sheet.at(step), sheet.has, room) <= room.limit
+
+    low, high = 0, sheet.steps
+    hint = min(hint, high)
+    if not fits(hint):
+        low = min(hint + 1, high)
+    elif hint and not fits(hint - 1):
+        low = high = hint
+    else:
+        high = max(hint - 1, 0)
     while low < high:
         middle = (low + high) // 2
-        if _total(sheet.at(middle), sheet.has, room) <= room.limit:
+        if fits(middle):
             high = middle
         else:
             low = middle + 1
@@ -187,13 +222,19 @@ def _first_shed(before: Sizes, after: Sizes, has: npt.NDArray[np.bool_], room: R
 
 
 def _left_out(sizes: Sizes, has: npt.NDArray[np.bool_], room: Room) -> tuple[int, ...]:
-    """Leave records out, from the last on, until the rest fits; only those that cost less when they fail."""
-    gains = np.where(has, _costs(sizes, room) - room.failed(), 0)
-    too_much = int(_costs(sizes, room)[has].sum()) + room.others - room.limit
-    left_out = []
-    for record in np.flatnonzero(gains > 0)[::-1].tolist():
-        if too_much <= 0:
-            break
-        too_much -= int(gains[record])
-        left_out.append(record)
+    """
+    Leave records out, from the last on, until the rest fits: first those that cost less when they fail.
+
+    Where that is not enough others follow, which cost next to nothing if they can go back, and else lose their data.
+    """
+    costs = np.where(has, _costs(sizes, room), 0)
+    too_much = int(costs.sum()) + room.others - room.limit
+    left_out: set[int] = set()
+    for gains in (costs - np.where(has, room.failed(), 0), costs - np.where(has, room.fixed, 0)):
+        for record in np.flatnonzero(gains > 0)[::-1].tolist():
+            if too_much <= 0:
+                break
+            if record not in left_out:
+                too_much -= int(gains[record])
+                left_out.add(record)
     return tuple(sorted(left_out))

@@ -74,6 +74,7 @@ class Transformation:
         self.schema = schema
         self.one_document = one_document
         self.limit_bytes = response_limit_bytes
+        self.last_step = 0
         self._filters = {"log_status": log_statuses, "action": actions}
 
     def __call__(
@@ -121,6 +122,8 @@ class _Batch:
         self.firehose = firehose
         self.records = records
         self.books = Books()
+        self.ids = [record.get("recordId") for record in records]
+        self.id_sizes = answer.id_sizes(self.ids)
         layouts = how.references.layouts(firehose.arn)
         self.unpacked = unpack(records, firehose.key)
         self.lines = read(self.unpacked, layouts, _source(firehose, records))
@@ -234,7 +237,10 @@ class _Batch:
             kept = [one.document + b"\n" for one in documents if one not in self.further]
             if kept and record not in self.back.failed:
                 ready[record] = kept
-        return fit(rows, ready, self.how.schema, self._room(rows, ready))
+        room = self._room(rows, ready)
+        fitted = fit(rows, ready, self.how.schema, room, hint=self.how.last_step)
+        self.how.last_step = fitted.step
+        return fitted
 
     def _rows(self) -> list[Rows]:
         gone = np.zeros(len(self.records), np.bool_)
@@ -256,8 +262,7 @@ class _Batch:
 
     def _room(self, rows: Sequence[Rows], ready: Mapping[int, object]) -> Room:
         """Say what each answer costs; one that may yet fail costs what it costs then."""
-        key, records = self.firehose.key, self.records
-        ids = np.fromiter(map(answer.id_size, records), np.int64, len(records))
+        key, records, ids = self.firehose.key, self.records, self.id_sizes
         others = ids + answer.rest_size("Dropped", None)
 
         def failed_size(record: int) -> int:
@@ -279,19 +284,32 @@ class _Batch:
     def _answers(self, fitted: Fitted) -> tuple[list[dict[str, Any]], int]:
         """Answer for every record, in order, and say how large that is."""
         key, failed = self.firehose.key, self.back.failed
-        answers = []
-        for number, record in enumerate(self.records):
-            if number in failed:
-                data = record.get(key)
-                data = data if isinstance(data, str) else None
-                answers.append(answer.answer(record, "ProcessingFailed", key, data))
-            elif documents := fitted.documents.get(number):
-                text = b"".join(documents)
-                text = text[:-1] if self.how.one_document else text
-                answers.append(answer.answer(record, "Ok", key, answer.in_base64(text)))
+        texts = fitted.documents
+        if failed:
+            texts = [None if record in failed else text for record, text in enumerate(texts)]
+        known = [text for text in texts if text is not None]
+        encoded = answer.in_base64([t[:-1] for t in known] if self.how.one_document else known)
+        size = answer.frame_size() - len(", ") + int(self.id_sizes.sum())
+        size += sum(map(len, encoded)) + answer.rest_size("Ok", key) * len(encoded)
+        if len(encoded) == len(texts):
+            pairs = zip(self.ids, encoded)
+            return [{"recordId": id_, "result": "Ok", key: data} for id_, data in pairs], size
+        answers: list[dict[str, Any]] = []
+        data = iter(encoded)
+        for record, (id_, text) in enumerate(zip(self.ids, texts)):
+            if text is not None:
+                answers.append({"recordId": id_, "result": "Ok", key: next(data)})
+            elif record not in failed:
+                answers.append({"recordId": id_, "result": "Dropped"})
+                size += answer.rest_size("Dropped", None)
             else:
-                answers.append(answer.answer(record, "Dropped", key, None))
-        return answers, answer.response_size(answers, key, self.how.limit_bytes)
+                answers.append({"recordId": id_, "result": "ProcessingFailed"})
+                own = self.records[record].get(key)
+                if isinstance(own, str):
+                    answers[-1][key] = own
+                size += answer.rest_size("ProcessingFailed", key if key in answers[-1] else None)
+                size += answer.data_size(own)
+        return answers, answer.shrink(answers, key, size, self.how.limit_bytes)
 
     def _keep_books(self, fitted: Fitted) -> None:
         books, failed = self.books, self.back.failed
@@ -306,9 +324,9 @@ class _Batch:
             books.failed += int(np.isin(self.place_records, list(failed)).sum())
             books.failed += sum(len(self.ready.get(record, ())) for record in failed)
         books.requeued += sum(len(going.records) for going in self.back.going.values())
-        books.delivered += sum(
-            len(documents) for record, documents in fitted.documents.items() if record not in failed
-        )
+        delivered = fitted.counts.copy()
+        delivered[[*failed, *fitted.left_out]] = 0
+        books.delivered += int(delivered.sum())
         books.controls += self.unpacked.controls.total()
         books.blanks += self.unpacked.blanks.total()
         books.headers += len(self.lines.headers)

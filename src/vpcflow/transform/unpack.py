@@ -27,9 +27,10 @@ MAX_UNPACKED_BYTES = 64 * 1024 * 1024
 """What a record may hold when unzipped. Firehose hands over some 3 MB a batch, and flow logs shrink to a tenth."""
 
 _SPACE = bytes(range(33))
+# To look for a byte by its number is five times as fast as for a text of it.
+_BRACE, _LINE_FEED = b"{\n"
 _BOM = b"\xef\xbb\xbf"
 _JSON = frozenset(b"{[" + _SPACE)
-_ZIPPED = frozenset((GZIP[0], ZSTD[0]))
 
 
 class Bad(NamedTuple):
@@ -73,7 +74,6 @@ class Unpacked:
         self,
         record: int,
         line: bytes,
-        *,
         event_id: str | None = None,
         layout: str | None = None,
         log_group: str | None = None,
@@ -81,7 +81,7 @@ class Unpacked:
         bare: bool = False,
     ) -> None:
         """Add a line, or count it where it is blank."""
-        if not line.strip(_SPACE):
+        if line[:1] <= b" " and not line.strip(_SPACE):
             self.blanks[record] += 1
             return
         self.lines.append(line)
@@ -96,6 +96,7 @@ class Unpacked:
 def unpack(records: Sequence[Mapping[str, Any]], key: str) -> Unpacked:
     """Take all records apart; ``key`` is where a record has its data, in base64. Never raises on any data."""
     unpacked = Unpacked()
+    run = _Run(unpacked)
     for number, record in enumerate(records):
         try:
             data = binascii.a2b_base64(record[key], strict_mode=True)
@@ -103,11 +104,44 @@ def unpack(records: Sequence[Mapping[str, Any]], key: str) -> Unpacked:
             unpacked.bad.append(Bad(number, b""))
             continue
         unpacked.size_bytes += len(data)
-        if data and data[0] in _ZIPPED and data.startswith((GZIP, ZSTD)):
+        if _BRACE not in data and data[:1].isdigit():
+            line = data.rstrip(_SPACE)
+            if _LINE_FEED not in line:
+                run.lines.append(line)
+                run.records.append(number)
+                continue
+        run.end()
+        if data.startswith(b"{"):
+            _add_json(unpacked, number, data)
+        elif data.startswith((GZIP, ZSTD)):
             _add_zipped(unpacked, number, data)
         else:
             _add_text(unpacked, number, data)
+    run.end()
     return unpacked
+
+
+class _Run:
+    """Records of one bare line each, as most streams have them: they are added together."""
+
+    def __init__(self, unpacked: Unpacked) -> None:
+        self._unpacked = unpacked
+        self.lines: list[bytes] = []
+        self.records: list[int] = []
+
+    def end(self) -> None:
+        """Add them."""
+        if not self.lines:
+            return
+        into, count = self._unpacked, len(self.lines)
+        into.lines += self.lines
+        into.records += self.records
+        into.event_ids += [None] * count
+        into.layouts += [None] * count
+        into.log_groups += [None] * count
+        into.attempts += [0] * count
+        into.bare += [True] * count
+        self.lines, self.records = [], []
 
 
 def _add_zipped(unpacked: Unpacked, record: int, data: bytes) -> None:
@@ -139,7 +173,7 @@ def _add_text(unpacked: Unpacked, record: int, data: bytes) -> None:
 
 def _add_bare(unpacked: Unpacked, record: int, data: bytes) -> None:
     text = data.rstrip(b"\r\n")
-    for line in text.split(b"\n") if b"\n" in text else (text,):
+    for line in text.split(b"\n"):
         unpacked.add_line(record, line, bare=True)
 
 
@@ -167,6 +201,9 @@ def _add_value(unpacked: Unpacked, record: int, value: object, raw: bytes) -> No
 
 def _add_wrapped(unpacked: Unpacked, record: int, wrapped: flow_envelope.Wrapped) -> None:
     line, event_id, layout, attempt = wrapped
+    if _LINE_FEED not in line and (event_id is None or event_id.isascii()):
+        unpacked.add_line(record, line, event_id, layout, None, attempt)
+        return
     if event_id is not None and not event_id.isascii():
         event_id = event_id.encode("utf-8", "backslashreplace").decode("utf-8")
     for i, one in enumerate(line.rstrip(b"\r\n").split(b"\n")):

@@ -1,0 +1,173 @@
+/*
+ * Write rows of columns as JSON objects, one a line: the text around a value, and the value, of each column in turn.
+ *
+ * The text before a value begins with the comma that divides it from the member before; the first of a row is replaced
+ * by the brace that opens it. Most texts are short, so PADDING bytes are copied and the next text written over what was
+ * too much; where so many are not sure to be there, exactly as many as there are.
+ */
+
+#include "native.h"
+
+enum { PADDING = 32, AHEAD = 2, DIGITS = 20 };
+
+enum kind { CODES, TEXTS, INT32, INT64, LISTS };
+
+/* Text i is text from offsets[i] up to offsets[i + 1]; `size` bytes may be read. */
+struct texts {
+    const int32_t *offsets;
+    const uint8_t *text;
+    int64_t size;
+};
+
+/*
+ * As vpcflow/native/documents.py lays it out. `values` are by kind the numbers of texts (negative: null), nothing (a
+ * text for each row), numbers, or the numbers of texts of all lists, of which the first row's are those from bounds[0]
+ * up to bounds[1]; where there are `others`, these are what each text of a list is the key of. Bit `first_bit` of
+ * `valid`, where it is not NULL, is 0 where the first row is null. Around a value stand `before` and `after`, instead of
+ * a null value `null`; PADDING bytes more may be read behind each.
+ */
+struct column {
+    const void *values;
+    const uint8_t *valid;
+    int64_t first_bit;
+    struct texts texts;
+    const int32_t *bounds, *others;
+    struct texts other_texts;
+    const uint8_t *before, *after, *null;
+    int64_t before_size, after_size, null_size;
+    int64_t kind;
+};
+
+static uint8_t *copy_padded(uint8_t *at, const uint8_t *from, int64_t size) {
+    memcpy(at, from, PADDING);
+    if (size > PADDING)
+        memcpy(at + PADDING, from + PADDING, (size_t)(size - PADDING));
+    return at + size;
+}
+
+static uint8_t *copy_text(uint8_t *at, const struct texts *texts, int64_t place) {
+    int64_t first = texts->offsets[place], size = texts->offsets[place + 1] - first;
+    if (first + PADDING <= texts->size)
+        return copy_padded(at, texts->text + first, size);
+    if (size)
+        memcpy(at, texts->text + first, (size_t)size);
+    return at + size;
+}
+
+static int64_t size_of(const struct texts *texts, int64_t place) {
+    return texts->offsets[place + 1] - texts->offsets[place];
+}
+
+static uint8_t *write_quoted(uint8_t *at, const struct texts *texts, int64_t place) {
+    *at++ = '"';
+    at = copy_text(at, texts, place);
+    *at++ = '"';
+    return at;
+}
+
+/* Write what is in the brackets of a row's list; NULL where it is not sure to fit before `end`. */
+static uint8_t *write_list(uint8_t *at, const uint8_t *end, const struct column *column, int64_t row) {
+    const int32_t *codes = column->values;
+    for (int32_t i = column->bounds[row]; i < column->bounds[row + 1]; i++) {
+        int64_t size = size_of(&column->texts, codes[i]) + 6;
+        if (column->others)
+            size += size_of(&column->other_texts, column->others[i]);
+        if (end - at < size + PADDING)
+            return NULL;
+        if (i > column->bounds[row])
+            *at++ = ',';
+        at = write_quoted(at, &column->texts, codes[i]);
+        if (column->others) {
+            *at++ = ':';
+            at = write_quoted(at, &column->other_texts, column->others[i]);
+        }
+    }
+    return at;
+}
+
+static uint8_t *write_number(uint8_t *at, int64_t number) {
+    uint8_t digits[DIGITS];
+    int first = DIGITS;
+    uint64_t left = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    do {
+        digits[--first] = (uint8_t)('0' + left % 10);
+        left /= 10;
+    } while (left);
+    if (number < 0)
+        *at++ = '-';
+    memcpy(at, digits + first, (size_t)(DIGITS - first));
+    return at + (DIGITS - first);
+}
+
+static int is_null(const struct column *column, int64_t row) {
+    if (column->kind == CODES && ((const int32_t *)column->values)[row] < 0)
+        return 1;
+    if (!column->valid)
+        return 0;
+    int64_t bit = column->first_bit + row;
+    return !(column->valid[bit >> 3] >> (bit & 7) & 1);
+}
+
+/* Give where the row's member ends, or NULL where it is not sure to fit before `end`. */
+static uint8_t *write_member(uint8_t *at, const uint8_t *end, const struct column *column, int64_t row, int64_t rows) {
+    if (is_null(column, row)) {
+        if (end - at < column->null_size + PADDING)
+            return NULL;
+        return copy_padded(at, column->null, column->null_size);
+    }
+    const int32_t *codes = column->values;
+    int64_t place = column->kind == CODES ? codes[row] : row, size = DIGITS + 1;
+    if (column->kind <= TEXTS)
+        size = size_of(&column->texts, place);
+    /* Distinct texts are more than the processor's cache holds. */
+    if (column->kind == CODES && row + AHEAD < rows && codes[row + AHEAD] >= 0)
+        __builtin_prefetch(column->texts.text + column->texts.offsets[codes[row + AHEAD]]);
+    if (end - at < column->before_size + size + PADDING)
+        return NULL;
+    at = copy_padded(at, column->before, column->before_size);
+    if (column->kind <= TEXTS)
+        at = copy_text(at, &column->texts, place);
+    else if (column->kind == INT32)
+        at = write_number(at, ((const int32_t *)column->values)[row]);
+    else if (column->kind == INT64)
+        at = write_number(at, ((const int64_t *)column->values)[row]);
+    else
+        at = write_list(at, end, column, row);
+    if (!at || end - at < column->after_size + PADDING)
+        return NULL;
+    return copy_padded(at, column->after, column->after_size);
+}
+
+/*
+ * Write rows from `row` up to `rows` while they fit into `room`. Give the row that comes next; `size` is how much was
+ * written. Where not even one fits that is nothing, and a larger room has to be given.
+ */
+EXPORT int64_t vpcflow_write_rows(
+    const struct column *columns, int64_t count, int64_t row, int64_t rows, uint8_t *out, int64_t room, int64_t *size
+) {
+    uint8_t *at = out;
+    const uint8_t *end = out + room;
+    *size = 0;
+    for (; row < rows; row++) {
+        uint8_t *start = at;
+        for (int64_t i = 0; i < count && at; i++)
+            at = write_member(at, end, columns + i, row, rows);
+        if (!at || end - at < 4)
+            return row;
+        if (at == start)
+            at++;
+        *start = '{';
+        *at++ = '}';
+        *at++ = '\n';
+        *size = at - out;
+    }
+    return row;
+}
+
+/* Tell whether a byte of a text has to be escaped in JSON. */
+EXPORT int64_t vpcflow_needs_escape(const uint8_t *text, int64_t size) {
+    uint8_t found = 0;
+    for (int64_t i = 0; i < size; i++)
+        found |= (uint8_t)((text[i] < 0x20) | (text[i] == '"') | (text[i] == '\\'));
+    return found;
+}
