@@ -17,14 +17,11 @@ from stores import FakeStore
 
 from vpcflow.aws.ec2 import Ec2
 from vpcflow.aws.inventory_source import (
-    CALLS_AT_ONCE,
-    CALLS_PER_S,
     FromEc2,
     FromObjects,
     InventorySource,
 )
 from vpcflow.aws.look_ups import LookUps
-from vpcflow.aws.pace import TokenBucket, paced
 from vpcflow.inventory.snapshots import time_of_name
 from vpcflow.lambdas.capturing import Capturing
 from vpcflow.lambdas.settings import load_settings
@@ -36,7 +33,7 @@ T = 1_700_000_000.0
 HOUR_S = 3600
 SCOPE = (ACCOUNT, "eu-west-1")
 DECORATORS = 50
-BATCH_S = 10
+BATCH_S = 20
 MOST, PER_S = 100, 20
 
 
@@ -96,7 +93,7 @@ def lowest_level(calls: list[float]) -> float:
 
 
 def decorate(number: int, start: float, origin: Origin, clock: Clock, calls: list[float]) -> None:
-    """Be a decorator for an hour: a batch every ten seconds, each with interfaces that nobody knows."""
+    """Be a decorator for an hour: a batch every twenty seconds, each with interfaces that nobody knows."""
     counts: Counter[str] = Counter()
     look_ups = LookUps(
         lambda: Ec2(SlowEc2(clock, calls), SCOPE),
@@ -149,11 +146,11 @@ def test_decorators_that_ask_ec2_themselves_stay_within_the_budget() -> None:
 
     for number in range(DECORATORS):
         own = Clock(T + number * 2.4)
-        ec2 = Ec2(
-            SlowEc2(own, calls), SCOPE,
-            before_call=paced(TokenBucket(CALLS_AT_ONCE, CALLS_PER_S, own), own.sleep),
+        ec2 = Ec2(SlowEc2(own, calls), SCOPE)
+        origin = FromEc2(
+            lambda e=ec2: e, HOUR_S,
+            history_s=HOUR_S, clock=own, monotonic=own, sleep=own.sleep, warn=print,
         )  # fmt: skip
-        origin = FromEc2(lambda e=ec2: e, HOUR_S, HOUR_S, own, print)
         decorate(number, own.now, origin, own, calls)
 
     assert len(calls) / HOUR_S < PER_S / 8

@@ -11,6 +11,7 @@ from stores import FakeStore
 
 from vpcflow.aws.ec2 import Ec2
 from vpcflow.aws.inventory_source import (
+    BATCH_WAITS_S,
     COUNTS,
     FromEc2,
     FromFiles,
@@ -426,6 +427,44 @@ def test_ec2_itself_is_asked_when_an_answer_is_too_old_and_its_answers_are_a_his
     assert state_of(source.current(), NEW, T + HOUR_S + 600) == "exact"
 
 
+def test_a_capture_that_takes_too_long_goes_on_with_the_next_batch() -> None:
+    world = World()
+    world.ec2 = FakeEc2(
+        fills=200, describe_network_interfaces=[raw_eni(n) for n in range(200)]
+    )  # 40 pages, and a call of each other kind
+    source = world.make(_from_ec2(world))
+    begun = world.clock.now
+
+    waits, known = [], []
+    for _ in range(3):
+        before = world.clock.now
+        known.append(source.current().knows(NEW))
+        waits.append(world.clock.now - before)
+    calls = sum(world.ec2.calls.values())
+    world.wait(60)
+    source.current()
+
+    assert known == [False, True, True]
+    assert waits[0] <= BATCH_WAITS_S
+    assert waits[2] == 0
+    assert calls == sum(world.ec2.calls.values()) == 44
+    assert source.current().capture_times == (int(begun),)
+    assert source.counts == {}
+
+
+def test_a_capture_that_was_left_for_long_begins_anew() -> None:
+    world = World()
+    world.ec2 = FakeEc2(fills=200, describe_network_interfaces=[raw_eni(n) for n in range(200)])
+    source = world.make(_from_ec2(world))
+    source.current()
+
+    world.wait(HOUR_S)
+    while not source.current().knows(NEW):
+        pass
+
+    assert source.current().capture_times[0] >= T + HOUR_S
+
+
 def test_ec2_that_refuses_is_left_alone_for_five_minutes_and_all_is_unknown() -> None:
     world = World()
     world.ec2.refused["describe_network_interfaces"] = "UnauthorizedOperation"
@@ -453,7 +492,13 @@ def test_files_that_came_with_the_function_are_read_once(tmp_path: Path) -> None
 
 def _from_ec2(world: World) -> FromEc2:
     return FromEc2(
-        lambda: Ec2(world.ec2, SCOPE), HOUR_S, world.history_s, world.clock, world.said.append
+        lambda: Ec2(world.ec2, SCOPE),
+        HOUR_S,
+        history_s=world.history_s,
+        clock=world.clock,
+        monotonic=world.clock,
+        sleep=world.wait,
+        warn=world.said.append,
     )
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from vpcflow.aws.pace import TokenBucket, paced
+from vpcflow.aws.pace import TokenBucket
 
 
 class Clock:
@@ -34,13 +34,14 @@ def test_a_bucket_never_holds_more_than_its_most() -> None:
     assert [bucket.take() for _ in range(3)] == [True, True, False]
 
 
-def test_paced_calls_wait_for_their_tokens() -> None:
+def test_a_bucket_tells_how_long_to_wait_for_a_token() -> None:
     clock = Clock()
-    wait = paced(TokenBucket(8, 0.3, clock), clock.sleep)
+    bucket = TokenBucket(8, 0.3, clock)
     at = []
 
     for _ in range(10):
-        wait()
+        clock.sleep(bucket.wait_s())
+        assert bucket.take()
         at.append(round(clock.now, 2))
 
     assert at == [0.0] * 8 + [3.33, 6.67]

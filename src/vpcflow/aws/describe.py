@@ -18,11 +18,14 @@ from vpcflow.inventory.ec2 import eni
 from vpcflow.inventory.merge import within
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Sequence
+    from typing import TypeVar
 
     from vpcflow.aws.ec2 import Ec2
     from vpcflow.inventory import Eni, PrefixList, PrefixListEntry, Snapshot
 
+    T = TypeVar("T")
+    Steps = Generator[None, None, T]
     Warn = Callable[[str], None]
 
 LOOK_UP_LIMIT = 200
@@ -103,16 +106,37 @@ def capture(
     ``known`` are prefix lists of before: those of a version that is still in force are not read again. Raises
     ``AwsError`` where a required call is refused (all are, where not ``optional``), or any is not answered in the end.
     """
+    steps = capture_by_steps(
+        ec2, clock=clock, warn=warn, questions=questions, optional=optional, known=known
+    )
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            snapshot: Snapshot = done.value
+            return snapshot
+
+
+def capture_by_steps(
+    ec2: Ec2,
+    *,
+    clock: Callable[[], float],
+    warn: Warn,
+    questions: Sequence[Question] = ALL,
+    optional: bool = True,
+    known: Sequence[PrefixList] = (),
+) -> Steps[Snapshot]:
+    """Do what `capture` does, and stop before each call: who takes the steps says when it is made, if ever."""
     captured_at = int(clock())
     pages: list[Page] = []
     for question in questions:
         required = question in _REQUIRED or not optional
-        found = _answered(ec2, question, warn, required=required)
+        found = yield from _answered(ec2, question, warn, required=required)
         if found is None:
             continue
         pages.append(Page(question.key, found, permission(question.operation)))
         if question is PREFIX_LISTS:
-            pages.extend(_entries(ec2, found, known, warn))
+            pages.extend((yield from _entries(ec2, found, known, warn)))
     origin = "/".join(map(str, ec2.scope))
     snapshot = snapshot_of(pages, captured_at=captured_at, origin=origin, warn=warn)
     return _with_gaps(within(snapshot, ec2.scope), questions)
@@ -136,18 +160,36 @@ def interfaces_by_id(ec2: Ec2, interface_ids: Sequence[str]) -> tuple[Eni, ...]:
 
 def _answered(
     ec2: Ec2, question: Question, warn: Warn, *, required: bool
-) -> list[dict[str, Any]] | None:
+) -> Steps[list[dict[str, Any]] | None]:
     """Give all objects; None, with a warning, where the call is refused and not required."""
-    found: list[dict[str, Any]] = []
     try:
-        for answer in ec2.pages(question.operation, MaxResults=question.page_size, **question.more):
-            found.extend(map(_slim, answer[question.key]))
+        return (
+            yield from _objects(
+                ec2,
+                question.operation,
+                question.key,
+                MaxResults=question.page_size,
+                **question.more,
+            )
+        )
     except AwsError as error:
         if required or error.code not in _REFUSED:
             raise
         warn(f"without {permission(question.operation)} {question.without}: {error}")
         return None
-    return found
+
+
+def _objects(ec2: Ec2, operation: str, key: str, **parameters: Any) -> Steps[list[dict[str, Any]]]:
+    """Ask page by page until there is no further one."""
+    found: list[dict[str, Any]] = []
+    token: dict[str, str] = {}
+    while True:
+        yield
+        answer = ec2.ask(operation, **parameters, **token)
+        found.extend(map(_slim, answer[key]))
+        if not answer.get("NextToken"):
+            return found
+        token = {"NextToken": answer["NextToken"]}
 
 
 def _slim(raw: dict[str, Any]) -> dict[str, Any]:
@@ -161,7 +203,7 @@ def _slim(raw: dict[str, Any]) -> dict[str, Any]:
 
 def _entries(
     ec2: Ec2, lists: Sequence[dict[str, Any]], known: Sequence[PrefixList], warn: Warn
-) -> Iterator[Page]:
+) -> Steps[list[Page]]:
     """Give the entries of each list: from ``known`` where its version is still the same, else from EC2."""
     operation = "get_managed_prefix_list_entries"
     versions: dict[tuple[str, int | None], Sequence[PrefixListEntry]] = {
@@ -169,24 +211,27 @@ def _entries(
         for one in known
         if one.version is not None and one.entries is not None
     }
+    pages: list[Page] = []
     for raw in lists:
         list_id = raw["PrefixListId"]
         before = versions.get((list_id, raw.get("Version")))
         if before is not None:
             same = [{"Cidr": e.cidr, "Description": e.description} for e in before]
-            yield Page("Entries", same, permission(operation), list_id)
+            pages.append(Page("Entries", same, permission(operation), list_id))
             continue
         try:
-            answers = ec2.pages(operation, PrefixListId=list_id, MaxResults=PREFIX_LISTS.page_size)
-            found = [entry for answer in answers for entry in answer["Entries"]]
+            found = yield from _objects(
+                ec2, operation, "Entries", PrefixListId=list_id, MaxResults=PREFIX_LISTS.page_size
+            )
         except AwsError as error:
             if error.code in _REFUSED:
                 warn(f"without {permission(operation)} {PREFIX_LISTS.without}: {error}")
-                return
+                break
             if error.code != "InvalidPrefixListID.NotFound":
                 raise
             continue
-        yield Page("Entries", found, permission(operation), list_id)
+        pages.append(Page("Entries", found, permission(operation), list_id))
+    return pages
 
 
 def _with_gaps(snapshot: Snapshot, questions: Sequence[Question]) -> Snapshot:

@@ -1,4 +1,4 @@
-"""EC2 of one account and region, asked page by page; every call is counted, and may be paced."""
+"""EC2 of one account and region, call by call; every one is counted."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from vpcflow.aws.clients import AT_A_DESK, Patience, client
 from vpcflow.aws.failures import aws_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from vpcflow.inventory.model import Scope
 
 IN_A_FUNCTION = Patience(1, 20, 5)
@@ -31,18 +29,13 @@ class Target(NamedTuple):
 
 class Ec2:
     """
-    EC2 as ``describe`` asks it: ``client`` is boto3's, ``before_call`` may wait before each call.
-
-    ``calls`` counts what went out, repetitions included.
+    EC2 as ``describe`` asks it: ``client`` is boto3's. ``calls`` counts what went out, repetitions included.
     """
 
-    def __init__(
-        self, client: Any, scope: Scope, *, before_call: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, client: Any, scope: Scope) -> None:
         self.scope = scope
         self.calls = 0
         self._client = client
-        self._before_call = before_call
 
     def ask(self, operation: str, **parameters: Any) -> dict[str, Any]:
         """
@@ -50,7 +43,6 @@ class Ec2:
 
         Raises ``AwsError``.
         """
-        self._before_call()
         self.calls += 1
         known = _parameters(self._client, operation)
         given = {k: v for k, v in parameters.items() if known is None or k in known}
@@ -60,23 +52,8 @@ class Ec2:
         self.calls += int(answer.get("ResponseMetadata", {}).get("RetryAttempts", 0))
         return answer
 
-    def pages(self, operation: str, **parameters: Any) -> Iterator[dict[str, Any]]:
-        """Ask until there is no further page; raises ``AwsError``."""
-        token: dict[str, str] = {}
-        while True:
-            answer = self.ask(operation, **parameters, **token)
-            yield answer
-            if not answer.get("NextToken"):
-                return
-            token = {"NextToken": answer["NextToken"]}
 
-
-def open_ec2(
-    target: Target,
-    *,
-    patience: Patience = AT_A_DESK,
-    before_call: Callable[[], None] = lambda: None,
-) -> Ec2:
+def open_ec2(target: Target, *, patience: Patience = AT_A_DESK) -> Ec2:
     """Make what asks EC2 there; the account is that of the role, else STS tells it. Raises ``AwsError``."""
     open_client = functools.partial(
         client,
@@ -90,7 +67,7 @@ def open_ec2(
     if account is None:
         with aws_errors("ask STS whose credentials these are"):
             account = str(open_client("sts").get_caller_identity()["Account"])
-    return Ec2(ec2, (account, ec2.meta.region_name), before_call=before_call)
+    return Ec2(ec2, (account, ec2.meta.region_name))
 
 
 def account_of_role(role_arn: str) -> str | None:

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from vpcflow.aws.clients import IN_A_FUNCTION as SHORT
 from vpcflow.aws.clients import client
-from vpcflow.aws.describe import WHAT_FLOWS_NEED, capture
+from vpcflow.aws.describe import WHAT_FLOWS_NEED, capture_by_steps
 from vpcflow.aws.ec2 import IN_A_FUNCTION, Ec2, Target, open_ec2
 from vpcflow.aws.look_ups import PAUSE_S, LookUps
-from vpcflow.aws.pace import TokenBucket, paced
+from vpcflow.aws.pace import TokenBucket
 from vpcflow.aws.s3 import S3
 from vpcflow.aws.snapshot_series import SnapshotSeries
 from vpcflow.errors import AwsError, VpcflowError
@@ -35,7 +35,7 @@ from vpcflow.pipeline import Layouts, layouts_of
 from vpcflow.sources.objects import stored_objects
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 
     from vpcflow.inventory import Instance, Snapshot
     from vpcflow.layout import Layout
@@ -57,17 +57,25 @@ COUNTS = (
 )
 """All names that ``InventorySource.counts`` may have."""
 
-# One page of each kind goes at once, as for most accounts; larger ones take turns with all else that asks EC2.
-CALLS_AT_ONCE = 8
-CALLS_PER_S = 0.3
+CALLS_AT_ONCE, CALLS_PER_S = 24, 0.3
+"""As many calls as an account with 20,000 interfaces takes; larger ones take turns with all else that asks EC2."""
+
+BATCH_WAITS_S = 45
+"""How long a batch may wait for a capture: a function that is ended meanwhile would begin anew, again and again."""
+
+# What was seen at the start of a capture and what at its end would be too far apart.
+_TOO_LONG_S = 600
 _MOST_LOOK_UPS_KEPT = 30
 _RETRY_S = 60
 
 
 class Origin(Protocol):
-    """Where snapshots come from; ``every_s`` is how often to look."""
+    """Where snapshots come from."""
 
-    every_s: float
+    @property
+    def every_s(self) -> float:
+        """How soon to look again."""
+        ...
 
     def refresh(self) -> Sequence[Snapshot] | None:
         """Give all snapshots to use, by time; None where they are the same as last time. Raises ``VpcflowError``."""
@@ -192,23 +200,74 @@ class FromFiles:
 
 
 class FromEc2:
-    """Captures of the function's own account and region, made here; those of before stay, as a history."""
+    """
+    Captures of the function's own account and region, made here; those of before stay, as a history.
+
+    A capture that would keep a batch waiting for longer than `BATCH_WAITS_S` goes on with the next.
+    """
 
     def __init__(
-        self, open_: Callable[[], Ec2], every_s: float, history_s: int, clock: Clock, warn: Warn
+        self,
+        open_: Callable[[], Ec2],
+        every_s: float,
+        *,
+        history_s: int,
+        clock: Clock,
+        monotonic: Clock,
+        sleep: Callable[[float], None],
+        warn: Warn,
     ) -> None:
-        self.every_s = every_s
         self._open = open_
-        self._ec2: Ec2 | None = None
+        self._every_s = every_s
         self._history_s = history_s
         self._clock = clock
+        self._monotonic = monotonic
+        self._sleep = sleep
         self._warn = warn
+        self._ec2: Ec2 | None = None
+        self._steps: Generator[None, None, Snapshot] | None = None
+        self._begun_at = 0.0
+        self._bucket = TokenBucket(CALLS_AT_ONCE, CALLS_PER_S, monotonic)
         self._captures: list[Snapshot] = []
 
-    def refresh(self) -> Sequence[Snapshot]:
-        if self._ec2 is None:
-            self._ec2 = self._open()
-        new = capture(self._ec2, clock=self._clock, warn=self._warn, questions=WHAT_FLOWS_NEED)
+    @property
+    def every_s(self) -> float:
+        return self._every_s if self._steps is None else 0.0
+
+    def refresh(self) -> Sequence[Snapshot] | None:
+        deadline = self._monotonic() + BATCH_WAITS_S
+        steps = self._begun()
+        try:
+            while self._may_call(deadline):
+                next(steps)
+        except StopIteration as done:
+            self._steps = None
+            return self._with_history(done.value)
+        except VpcflowError:
+            self._steps = None
+            raise
+        return None
+
+    def _begun(self) -> Generator[None, None, Snapshot]:
+        """Give the capture that is under way, or a new one, up to its first call."""
+        if self._steps is None or self._clock() - self._begun_at > _TOO_LONG_S:
+            self._ec2 = self._ec2 or self._open()
+            self._begun_at = self._clock()
+            self._steps = capture_by_steps(
+                self._ec2, clock=self._clock, warn=self._warn, questions=WHAT_FLOWS_NEED
+            )
+            next(self._steps)
+        return self._steps
+
+    def _may_call(self, deadline: float) -> bool:
+        """Wait until a call may be made, and tell whether that is before the deadline."""
+        wait_s = self._bucket.wait_s()
+        if self._monotonic() + wait_s >= deadline:
+            return False
+        self._sleep(wait_s)
+        return self._bucket.take()
+
+    def _with_history(self, new: Snapshot) -> Sequence[Snapshot]:
         if self._captures:
             new = share(new, self._captures[-1])
         since = new.captured_at - self._history_s
@@ -288,14 +347,13 @@ def open_inventory_source(
     counts: Counter[str] = Counter()
     history_s: int = settings.inventory_history_s
 
-    def open_account() -> Ec2:
-        bucket = TokenBucket(CALLS_AT_ONCE, CALLS_PER_S, monotonic)
-        return open_ec2(Target(), patience=IN_A_FUNCTION, before_call=paced(bucket, sleep))
-
     origin: Origin
     if settings.inventory == "aws":
         every_s = settings.inventory_max_age_s * (1 - 0.1 * jitter())
-        origin = FromEc2(open_account, every_s, history_s, clock, warn)
+        origin = FromEc2(
+            lambda: open_ec2(Target(), patience=IN_A_FUNCTION), every_s,
+            history_s=history_s, clock=clock, monotonic=monotonic, sleep=sleep, warn=warn,
+        )  # fmt: skip
     elif is_object_url(settings.inventory):
         origin = FromObjects(
             lambda: S3(patience=IN_A_FUNCTION), settings.inventory, settings.inventory_refresh_s,

@@ -35,13 +35,3 @@ class TokenBucket:
         missing = 1 - self._tokens
         # A sum of many small steps never quite makes a whole token, and a clock may not count what is shorter.
         return max(missing / self._per_s, _LEAST_S) if missing > _HAIR else 0.0
-
-
-def paced(bucket: TokenBucket, sleep: Callable[[float], None]) -> Callable[[], None]:
-    """Give what waits for a token of the bucket, and takes it."""
-
-    def wait() -> None:
-        while not bucket.take():
-            sleep(bucket.wait_s())
-
-    return wait
