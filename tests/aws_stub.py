@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import threading
 import urllib.parse
 from collections.abc import Iterator
@@ -61,6 +62,11 @@ class Aws(ThreadingHTTPServer):
         self.objects: dict[str, bytes] = {}
         self.records: list[bytes] = []
         self.refused: set[str] = set()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Be silent about a process that was ended in the middle of a connection."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
     @property
     def url(self) -> str:

@@ -10,6 +10,7 @@ import itertools
 import json
 import queue
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -41,6 +42,11 @@ class RuntimeApi(ThreadingHTTPServer):
         self.timeout_s = 60.0
         self.init_error: dict[str, Any] | None = None
         self.ready_at: float | None = None
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Be silent about a process that was ended in the middle of a connection."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
     @property
     def address(self) -> str:

@@ -11,22 +11,28 @@ import base64
 import gzip
 import io
 import json
-import os
-import platform
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 import pytest
-from aws_stub import GROUP_ID, INTERFACE_ADDRESS, INTERFACE_ID, Aws, running_aws
-from build_code import MACHINES, SERVICES, find_interpreter
-from deployed import SAM, run
-from runtime_api import Function, Outcome, running
+from artefact import (
+    HEADER,
+    LINE,
+    OWN,
+    PYTHON,
+    Built,
+    build,
+    install_client,
+    start,
+    subscription,
+    transformation,
+)
+from aws_stub import GROUP_ID, Aws, running_aws
+from build_code import MACHINES, SERVICES
+from runtime_api import Function, Outcome
 
 pytestmark = pytest.mark.integration
 
@@ -34,26 +40,6 @@ ROOT = Path(__file__).parents[1]
 LIMIT_BYTES = 250 * 1024 * 1024
 ROOM_BYTES = 50 * 1024 * 1024
 ELF_MACHINES = {"aarch64": 0xB7, "x86_64": 0x3E}
-
-# The default, or the running one where this machine has not got it.
-PYTHON = "3.13" if find_interpreter("3.13") else f"3.{sys.version_info.minor}"
-OWN = next((name for name, machine in MACHINES.items() if machine == platform.machine()), "x86_64")
-
-LINE = (
-    f"2 123456789012 {INTERFACE_ID} 203.0.113.12 {INTERFACE_ADDRESS} 52144 443 6 12 4840"
-    " 1700000000 1700000058 ACCEPT OK"
-)
-HEADER = (
-    "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end"
-    " action log-status"
-)
-STREAM = "arn:aws:firehose:eu-west-1:123456789012:deliverystream/flows"
-
-
-class Built(NamedTuple):
-    template: Path
-    python: Path
-    architecture: str
 
 
 @pytest.fixture(scope="session", params=[*MACHINES])
@@ -65,26 +51,6 @@ def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def own(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """The tree for this machine."""
     return build(OWN, tmp_path_factory.mktemp("own"))
-
-
-_BUILT: dict[str, Built] = {}
-
-
-def build(architecture: str, folder: Path) -> Built:
-    if architecture in _BUILT:
-        return _BUILT[architecture]
-    target = f"python{PYTHON}-{architecture}"
-    run(
-        *(SAM / "sam", "build", "--template-file", ROOT / "deploy" / "template.yaml"),
-        *("--build-dir", folder / "build"),
-        *("--parameter-overrides", f"Architecture={architecture}"),
-        environment={**os.environ, "SAM_CLI_TELEMETRY": "0", "VPCFLOW_TARGET": target},
-        cwd=folder,
-    )
-    _BUILT[architecture] = Built(
-        folder / "build" / "template.yaml", folder / "build" / "Code" / "python", architecture
-    )
-    return _BUILT[architecture]
 
 
 # -- What it weighs, and whether it is for the machine -----------------------------------------------------------------
@@ -163,27 +129,7 @@ def test_the_built_template_names_the_code(built: Built):
 
 @pytest.fixture(scope="session")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The runtime client for that Python: the locked versions, as Lambda has them beside the function."""
-    folder = tmp_path_factory.mktemp("client")
-    locked = (ROOT / "requirements" / "dev.txt").read_text()
-    wanted = "".join(
-        re.search(rf"^{name}==.*\n(?: +--hash.*\n)+", locked, re.MULTILINE)[0]  # type: ignore[index]
-        for name in ("awslambdaric", "simplejson", "snapshot-restore-py")
-    )
-    (folder / "requirements.txt").write_text(wanted)
-    machine = platform.machine()
-    subprocess.run(
-        [
-            *(sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "install"),
-            *("--no-deps", "--only-binary=:all:", f"--python-version={PYTHON}"),
-            *(f"--platform=manylinux{glibc}_{machine}" for glibc in ("2014", "_2_28")),
-            *("--require-hashes", "--requirement", folder / "requirements.txt"),
-            *("--target", folder / "packages"),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return folder / "packages"
+    return install_client(tmp_path_factory.mktemp("client"))
 
 
 @pytest.fixture
@@ -195,51 +141,9 @@ def aws() -> Iterator[Aws]:
 Start = Callable[..., AbstractContextManager[Function]]
 
 
-@pytest.fixture
-def start(own: Built, client: Path, aws: Aws, tmp_path: Path) -> Start:
-    """Start a function as Lambda does: its handler, its environment, and only its own code on the path."""
-    program = (
-        f"import sys; sys.path[:0] = [{str(own.python)!r}, {str(client)!r}]\n"
-        "from awslambdaric.__main__ import main; main(['', sys.argv[1]])"
-    )
-
-    def started(function: str, **settings: str) -> AbstractContextManager[Function]:
-        return running(
-            [find_interpreter(PYTHON), "-I", "-c", program, f"vpcflow.lambdas.{function}.handler"],
-            {**aws.environment(), "AWS_LAMBDA_FUNCTION_NAME": function, **settings},
-            tmp_path / function,
-        )
-
-    return started
-
-
-def subscription(*lines: str) -> dict[str, Any]:
-    events = [{"id": str(i), "timestamp": 0, "message": line} for i, line in enumerate(lines)]
-    body = {
-        "messageType": "DATA_MESSAGE",
-        "logGroup": "flows",
-        "logStream": "s",
-        "logEvents": events,
-    }
-    return {
-        "awslogs": {"data": base64.b64encode(gzip.compress(json.dumps(body).encode())).decode()}
-    }
-
-
-def transformation(*lines: str) -> dict[str, Any]:
-    return {
-        "invocationId": "1",
-        "deliveryStreamArn": STREAM,
-        "region": "eu-west-1",
-        "records": [
-            {
-                "recordId": str(i),
-                "approximateArrivalTimestamp": 1700000060000,
-                "data": base64.b64encode(line.encode()).decode(),
-            }
-            for i, line in enumerate(lines)
-        ],
-    }
+@pytest.fixture(name="start")
+def _start(own: Built, client: Path, aws: Aws, tmp_path: Path) -> Start:
+    return lambda function, **settings: start(function, own, client, aws, tmp_path, **settings)
 
 
 def test_the_ingestor_puts_lines_on_the_stream(start: Start, aws: Aws):
