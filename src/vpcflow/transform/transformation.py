@@ -278,7 +278,7 @@ class _Batch:
             self.how.limit_bytes,
             fixed=ids + answer.rest_size("Ok", key),
             failed=lambda: np.array([failed_size(r) for r in range(len(records))], np.int64),
-            others=int(others.sum()) + answer.frame_size(),
+            others=int(others.sum()) + answer.frame_size() - len(", "),
         )
 
     def _answers(self, fitted: Fitted) -> tuple[list[dict[str, Any]], int]:
