@@ -119,9 +119,13 @@ def test_a_directory_of_snapshots_is_a_history_by_capture_time(tmp_path: Path) -
     assert [one.captured_at for one in load(tmp_path)] == [T, T + 10]
 
 
-def test_an_unchanged_object_is_one_object_in_all_of_a_history(tmp_path: Path) -> None:
+@pytest.mark.parametrize("others", [{}, {"flow_logs": ()}])
+def test_an_unchanged_object_is_one_object_in_all_of_a_history(
+    tmp_path: Path, others: dict[str, Any]
+) -> None:
     for i in range(3):
-        write_snapshot(snapshot(T + i, eni(1), eni(2, groups=f"sg-{i}")), tmp_path / f"{i}.json")
+        captured = snapshot(T + i, eni(1), eni(2, groups=f"sg-{i}"), **others)
+        write_snapshot(captured, tmp_path / f"{i}.json")
 
     first, second, third = (one.interfaces for one in load(tmp_path))
 
@@ -167,6 +171,19 @@ def test_gaps_come_back(tmp_path: Path, indent: int | None) -> None:
     assert found.gaps == gaps
     assert found.covers("interfaces", SCOPE)
     assert not found.covers("instances", SCOPE)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [(b'"interfaces":[', b'"inter\xfffaces":['), (b'"interfaces":[\n', b"")]
+)
+def test_a_list_whose_name_is_damaged_or_gone_is_an_error(
+    tmp_path: Path, old: bytes, new: bytes
+) -> None:
+    data = snapshot_json(snapshot(T, eni(1)))
+    (tmp_path / "a.json").write_bytes(data.replace(old, new))
+
+    with pytest.raises(InventoryError, match=r"a\.json"):
+        load(tmp_path)
 
 
 @pytest.mark.parametrize("version", [VERSION + 1, 0, "1", None])

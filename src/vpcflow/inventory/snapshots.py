@@ -107,13 +107,14 @@ class SnapshotReader:
         lists: dict[str, list[Any]] = {}
         name = ""
         for line in lines:
-            if line.startswith(b"{"):
+            if line.startswith(b"{") and name:
                 lists[name].append(self._object(name, line.rstrip(b","), origin))
             elif line.startswith(b'"') and line.endswith(b'":['):
-                name = line[1:-3].decode()
+                name = line[1:-3].decode("utf-8", "replace")
                 _check_list(name, origin)
                 lists[name] = []
-            elif line not in {b"],", b"]}"}:
+            # An empty list is an empty line.
+            elif line not in {b"", b"],", b"]}"}:
                 return None
         return _snapshot(_parse(head[:-1] + b"}", origin), lists, origin)
 
