@@ -160,7 +160,19 @@ def test_a_file_with_what_cannot_be_sent_is_left_and_the_status_says_so(
 
     assert (done.status, file.exists()) == (3, True)
     assert "1 delivered + 0 filtered + 1 rejected" in done.err
-    assert "is left: 1 entries are no records that failed" in done.err
+    assert "is left: 1 of its entries no record that failed" in done.err
+
+
+def test_a_dry_run_counts_what_no_record_can_hold_as_failed(
+    vpcflow: Vpcflow, account: Account, tmp_path: Path
+):
+    file = tmp_path / "failed"
+    file.write_bytes(put_aside(b"{}\n", b"x" * 1_024_001))
+
+    done = vpcflow("redrive", "--to", "firehose://flows", "--dry-run", file)
+
+    assert (done.status, account.records()) == (3, [])
+    assert "1 delivered + 0 filtered + 0 rejected + 1 failed" in done.err
 
 
 def test_a_stream_that_refuses_for_good_leaves_the_files(

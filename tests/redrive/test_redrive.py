@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from stores import FakeStore
 
-from vpcflow.errors import AwsError, SourceError
+from vpcflow.errors import AwsError, SinkError, SourceError
 from vpcflow.object_store import parse_object_url
 from vpcflow.redrive import Redriven, redrive
 from vpcflow.redrive.files import Done, local_files, stored_files
 from vpcflow.redrive.queues import Message, count_messages, hand_on, messages
-from vpcflow.sinks.firehose import PutResult
+from vpcflow.sinks.firehose import TOO_LARGE, PutResult
 from vpcflow.stats import Books
 
 
@@ -29,14 +29,15 @@ def file(*records: bytes) -> bytes:
 class Sent:
     """Takes records, but for those given."""
 
-    def __init__(self, *refused: bytes, permanent: bool = False) -> None:
+    def __init__(self, *refused: bytes, permanent: bool = False, code: str = "Busy") -> None:
         self.records: list[bytes] = []
         self._refused = refused
+        self._code = code
         self._error = AwsError("no", code="X", permanent=True) if permanent else None
 
     def __call__(self, records: Sequence[bytes]) -> PutResult:
         self.records += records
-        codes = tuple("Busy" if record in self._refused else None for record in records)
+        codes = tuple(self._code if record in self._refused else None for record in records)
         return PutResult(codes, possible_duplicates=1, error=self._error)
 
 
@@ -117,7 +118,7 @@ def test_a_file_of_which_a_record_was_not_taken_is_left_whole_and_that_is_said(t
     assert tree(tmp_path) == ["a"]
     assert (result.done, result.left) == (1, 1)
     assert (books.delivered, books.failed) == (2, 1)
-    assert said == [f"{tmp_path}/a is left: 1 records not taken (Busy)"]
+    assert said == [f"{tmp_path}/a is left: 1 of its records not taken (Busy)"]
 
 
 def test_a_file_with_what_is_no_record_is_left_and_the_records_in_it_are_sent(tmp_path: Path):
@@ -152,6 +153,29 @@ def test_a_stream_that_refuses_for_good_ends_it_with_the_files_as_they_are(tmp_p
 
     assert (sent.records, tree(tmp_path)) == ([b"1"], ["a", "b"])
     books.check()
+
+
+def test_a_stream_that_takes_nothing_ends_it_at_the_first_source(tmp_path: Path):
+    for name in "ab":
+        (tmp_path / name).write_bytes(file(b"1"))
+    sent, books = Sent(b"1"), Books()
+
+    with pytest.raises(SinkError, match=r"takes no more \(Busy\): the rest is left"):
+        redrive(local_files(str(tmp_path), "delete"), sent, books)
+
+    assert (sent.records, tree(tmp_path)) == ([b"1"], ["a", "b"])
+    books.check()
+
+
+def test_a_record_too_large_for_the_stream_holds_no_other_up(tmp_path: Path):
+    (tmp_path / "a").write_bytes(file(b"1"))
+    (tmp_path / "b").write_bytes(file(b"2"))
+    sent = Sent(b"1", code=TOO_LARGE)
+
+    result = redrive(local_files(str(tmp_path), "delete"), sent, Books())
+
+    assert (sent.records, tree(tmp_path)) == ([b"1", b"2"], ["a"])
+    assert (result.done, result.left) == (1, 1)
 
 
 def test_what_does_not_exist_is_an_error(tmp_path: Path):
@@ -217,6 +241,50 @@ def test_messages_that_are_kept_are_each_sent_once():
     redrive(messages(queue, is_done_deleted=False), sent, Books())
 
     assert (len(sent.records), len(queue.visible)) == (5, 5)
+
+
+class ForgetfulQueue(FakeQueue):
+    """A queue that lets messages received be seen again, as after a while, once its others were handed out."""
+
+    def __init__(self, name: str, *bodies: str) -> None:
+        super().__init__(name, *bodies)
+        self._is_forgetting = True
+
+    def receive(self) -> Sequence[Message]:
+        if self._is_forgetting and self.hidden:
+            self._is_forgetting = False
+            again = [m._replace(receipt=f"{m.receipt} again") for m in self.hidden]
+            self.hidden = again
+            return again
+        return super().receive()
+
+
+def test_messages_seen_again_in_a_long_run_hide_no_others_and_are_released_by_their_last_receipt():
+    event = {"awslogs": {"data": base64.b64encode(b"2 1").decode()}}
+    queue = ForgetfulQueue("dead", *[json.dumps(event)] * 5)
+    sent = Sent()
+
+    redrive(messages(queue, is_done_deleted=False), sent, Books())
+
+    assert len(sent.records) == 5
+    assert (len(queue.visible), queue.hidden) == (5, [])
+
+
+class StubbornQueue(FakeQueue):
+    """A queue that releases nothing."""
+
+    def release(self, message: Message) -> None:
+        raise AwsError("it is not in flight", code="MessageNotInflight", permanent=False)
+
+
+def test_a_message_that_cannot_be_released_is_no_fault():
+    event = {"awslogs": {"data": base64.b64encode(b"2 1").decode()}}
+
+    result = redrive(
+        messages(StubbornQueue("dead", json.dumps(event)), is_done_deleted=False), Sent(), Books()
+    )
+
+    assert result.done == 1
 
 
 def test_messages_are_handed_on_to_another_queue_as_they_are():

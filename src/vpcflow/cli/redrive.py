@@ -13,14 +13,21 @@ from vpcflow.cli import options
 from vpcflow.cli.run import exit_with
 from vpcflow.cli.sink import open_sender
 from vpcflow.cli.words import Words
-from vpcflow.errors import AwsError, FormatError
+from vpcflow.errors import AwsError, FormatError, SinkError
 from vpcflow.flow_envelope import wrap_document
 from vpcflow.layout import parse_log_format
 from vpcflow.object_store import is_object_url, parse_object_url
 from vpcflow.redrive import redrive
 from vpcflow.redrive.files import DONE, local_files, stored_files
 from vpcflow.redrive.queues import count_messages, hand_on, is_queue_address, messages
-from vpcflow.sinks.firehose import Pace, PutResult, is_stream_url, parse_stream_url
+from vpcflow.sinks.firehose import (
+    MAX_RECORD_BYTES,
+    TOO_LARGE,
+    Pace,
+    PutResult,
+    is_stream_url,
+    parse_stream_url,
+)
 from vpcflow.stats import Books
 
 if TYPE_CHECKING:
@@ -103,7 +110,7 @@ def redrive_command(
             _send(found, to, rate, books, words, dry_run=dry_run)
         else:
             _hand_on(sources, to, rate, books, dry_run=dry_run)
-    except AwsError:
+    except (AwsError, SinkError):
         if books.found:
             words.summary(books, time.monotonic() - started)
         raise
@@ -178,7 +185,8 @@ def _hand_on(
 
 
 def _count_only(records: Sequence[bytes]) -> PutResult:
-    return PutResult((None,) * len(records))
+    """Take all that fits in a record."""
+    return PutResult(tuple(TOO_LARGE if len(r) > MAX_RECORD_BYTES else None for r in records))
 
 
 def _as_it_is(document: bytes) -> bytes:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from vpcflow.errors import SourceError
+from vpcflow.errors import SinkError, SourceError
 from vpcflow.redrive.put_aside import Found, read_file, read_message
+from vpcflow.sinks.firehose import TOO_LARGE
 from vpcflow.sources import Fault
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ def redrive(
     Send what is in the sources, one after the other, count it in the books, and say what was left and why.
 
     A source that cannot be read is left, and is a fault in the books. Raises ``AwsError`` where the stream, or what
-    holds the sources, refuses for good.
+    holds the sources, refuses for good, and ``SinkError`` where the stream has taken nothing of a source in the time
+    that ``send`` gives it: each further source would take as long.
     """
     done = left = duplicates = 0
     for source in sources:
@@ -90,13 +92,20 @@ def redrive(
             source.done()
         if result.error is not None and result.error.permanent:
             raise result.error
+        reasons = result.reasons.keys() - {TOO_LARGE}
+        if reasons and not result.taken:
+            raise SinkError(
+                f"the stream takes no more ({result.error or ', '.join(sorted(reasons))}): the rest is left as it is"
+            )
     return Redriven(done, left, duplicates)
 
 
 def _why(found: Found, result: PutResult) -> str:
-    reasons = [f"{n:,} records not taken ({code})" for code, n in result.reasons.most_common()]
+    reasons = [
+        f"{n:,} of its records not taken ({code})" for code, n in result.reasons.most_common()
+    ]
     if found.rejects:
-        reasons.append(f"{len(found.rejects):,} entries are no records that failed")
+        reasons.append(f"{len(found.rejects):,} of its entries no record that failed")
     if found.notices:
         reasons.append("a notice of S3 goes to a queue, not to a stream")
     return ", ".join(reasons)

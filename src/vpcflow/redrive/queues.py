@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from vpcflow.errors import AwsError
 from vpcflow.redrive.put_aside import Found, read_message
 
 if TYPE_CHECKING:
@@ -62,18 +64,25 @@ def messages(
     """
     Give the messages of a queue until it has no more; those left or kept are seen by others again at the end.
 
-    A message is given once, even where the queue hands it out twice.
+    A message is given once, even where the queue hands it out again: in a long run those held are seen by others, and
+    by this one, before the end.
     """
     seen: set[str] = set()
-    held: list[Message] = []
+    held: dict[str, Message] = {}
     try:
-        while new := [m for m in queue.receive() if m.message_id not in seen]:
-            for message in new:
-                seen.add(message.message_id)
-                yield QueuedMessage(queue, message, is_done_deleted, layout, held)
+        while received := queue.receive():
+            for message in received:
+                if message.message_id in held:
+                    # Only what the queue gave with the last receipt can be released.
+                    held[message.message_id] = message
+                if message.message_id not in seen:
+                    seen.add(message.message_id)
+                    yield QueuedMessage(queue, message, is_done_deleted, layout, held)
     finally:
-        for message in held:
-            queue.release(message)
+        for message in held.values():
+            # Where that is refused, the message is seen again by itself.
+            with suppress(AwsError):
+                queue.release(message)
 
 
 @dataclass(frozen=True)
@@ -84,7 +93,7 @@ class QueuedMessage:
     message: Message
     is_done_deleted: bool
     layout: Layout | None
-    held: list[Message]
+    held: dict[str, Message]
 
     @property
     def name(self) -> str:
@@ -103,7 +112,7 @@ class QueuedMessage:
 
     def left(self) -> None:
         """Let it be seen again when all is done."""
-        self.held.append(self.message)
+        self.held[self.message.message_id] = self.message
 
 
 def hand_on(
