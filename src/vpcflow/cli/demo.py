@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from vpcflow.cli.demo_stream import RECORDS, Passage, first_lines, pass_through
 from vpcflow.cli.highlights import Highlights, Row, highlights
 from vpcflow.cli.reference import ReferenceOptions, layouts_for, load_reference
 from vpcflow.cli.run import Work, exit_with, run
@@ -23,6 +24,7 @@ from vpcflow.generate.scenario import LAYOUTS, Scenario, SimulationReport, utc
 from vpcflow.generate.simulate import simulate
 from vpcflow.geo import GeoDatabase
 from vpcflow.geo.fetch import data_folder, default_geo_path, fetch_geo
+from vpcflow.layout import Layout
 
 if TYPE_CHECKING:
     from vpcflow.enrich import Reference
@@ -71,7 +73,9 @@ def demo_command(
         reference=reference,
     )
     books = run(work, words, quiet=False)
-    _show(report, books, highlights(enriched), reference, enriched)
+    words.say(f"putting {RECORDS:,} of the records on a Firehose stream of our own …")
+    passage = pass_through(first_lines(report.logs), Layout(scenario.layout), reference, seed=seed)
+    _show(report, books, highlights(enriched), reference, enriched, passage)
     exit_with(books)
 
 
@@ -98,7 +102,12 @@ def _fetch_geo(words: Words) -> None:
 
 
 def _show(
-    report: SimulationReport, books: Books, seen: Highlights, reference: Reference, enriched: Path
+    report: SimulationReport,
+    books: Books,
+    seen: Highlights,
+    reference: Reference,
+    enriched: Path,
+    passage: Passage,
 ) -> None:
     console = Console(highlight=False)
     scenario = report.scenario
@@ -118,6 +127,7 @@ def _show(
         _table(console, "Visitors from", "country", seen.countries)
         if isinstance(reference.geo, GeoDatabase) and reference.geo.attribution:
             console.print(f"  [dim]{reference.geo.attribution}, {reference.geo.build_date}[/]")
+    _show_passage(console, passage)
     console.print("\n[bold]Files[/]")
     console.print(
         f"  flow logs  {report.logs}\n  inventory  {report.inventory}\n  enriched   {enriched}"
@@ -128,6 +138,20 @@ def _show(
     log, line = seen.example
     console.print(f"  {program} explain {options} \\\n    --line {line} {log}", soft_wrap=True)
     console.print(f"  {program} enrich {options} {report.logs} | head -3\n", soft_wrap=True)
+
+
+def _show_passage(console: Console, passage: Passage) -> None:
+    console.print(
+        "\n[bold]Through a Firehose stream[/] (in this process), while everything goes wrong"
+    )
+    console.print(
+        f"  {passage.records:,} records put: refused {passage.refused:,} times, unanswered"
+        f" {passage.unanswered:,} times, failed by the function {passage.failed:,} times,\n"
+        "  and the index down for an hour\n"
+        f"  {passage.redriven:,} redriven; in the end {passage.documents:,} flows in the index,"
+        f" and {passage.copies:,} copies with the same ids",
+        soft_wrap=True,
+    )
 
 
 def _program() -> str:

@@ -39,8 +39,11 @@ class Destination(Protocol):
     What it does not take for ``retry_s`` seconds goes to the folder ``failed``; is that None, it is lost.
     """
 
-    retry_s: float
-    failed: str | None
+    @property
+    def retry_s(self) -> float: ...
+
+    @property
+    def failed(self) -> str | None: ...
 
     def deliver(self, records: Sequence[Held], stream: str, now: float) -> list[Refused]:
         """Take the records, all but those given back; raises ``Unreachable`` where it takes none now."""
