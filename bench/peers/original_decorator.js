@@ -41,7 +41,7 @@ const main = async () => {
     answer = await invoke(event)
     took.push(performance.now() - started)
   }
-  log(JSON.stringify({ took_ms: took, response_bytes: JSON.stringify(answer).length,
+  log(JSON.stringify({ handler_ms: took, response_bytes: JSON.stringify(answer).length,
     ok: answer.records.filter((one) => one.result === 'Ok').length }))
 }
 
