@@ -1,4 +1,4 @@
-"""What reads the template has nothing against it: cfn-lint, sam and checkov."""
+"""What reads the template has nothing against it: cfn-lint and checkov; sam builds it in `test_artefact`."""
 
 from __future__ import annotations
 

@@ -255,6 +255,18 @@ def test_flow_log_files_become_parquet_without_a_stream():
     assert queue["RedrivePolicy"]["maxReceiveCount"] >= 5
 
 
+@pytest.mark.parametrize("admin", ["", "arn:aws:iam::123456789012:role/analyst"])
+def test_the_policies_of_a_collection_are_json_and_let_in_whom_they_should(admin: str):
+    made = stack(Ingest="ingestor", Destination="opensearch-serverless", OpenSearchAdminArn=admin)
+
+    (access,) = made.of_type("AWS::OpenSearchServerless::AccessPolicy").values()
+    for policy in made.of_type("AWS::OpenSearchServerless::SecurityPolicy").values():
+        json.loads(policy["Properties"]["Policy"])
+    ours, *others = json.loads(access["Properties"]["Policy"])
+    assert ours["Principal"] == ["<DeliveryRole.Arn>", "<IndexSetupFunctionRole.Arn>"]
+    assert [one["Principal"] for one in others] == ([[admin]] if admin else [])
+
+
 def test_version_11_fields_get_their_tags():
     made = stack(
         Ingest="direct",
