@@ -400,6 +400,18 @@ def test_what_is_no_series_of_snapshots_is_fetched_whole_and_again_when_it_is_an
     assert source.current().knows("eni-1")
 
 
+def test_a_file_with_values_of_wrong_types_is_a_failure_and_no_more(tmp_path: Path) -> None:
+    world = World()
+    (tmp_path / "a.json").write_bytes(cli({**raw_eni(7), "Description": {"text": 1}}))
+    source = world.make(FromFiles(str(tmp_path), world.said.append))
+
+    found = source.look_up([NEW])
+
+    assert found.snapshots == ()
+    assert world.counts["refresh_failed"] == 1
+    assert "makes no inventory" in (source.failure or "")
+
+
 def test_nothing_there_is_a_failure_and_what_comes_later_is_taken() -> None:
     world = World()
     first = world.source.current()

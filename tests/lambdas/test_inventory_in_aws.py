@@ -28,24 +28,25 @@ class Context:
         return 300_000
 
 
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with moto_server() as address:
+        yield address
+
+
 @pytest.fixture(autouse=True)
-def ec2(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def ec2(address: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     # What a process has found out of its credentials it keeps.
     clients._session.cache_clear()
-    with moto_server() as address:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-        monkeypatch.setenv("AWS_REGION", REGION)
-        monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-        monkeypatch.setenv("SNAPSHOTS", FOLDER)
-        s3: Any = boto3.client("s3")
-        s3.create_bucket(
-            Bucket="snapshots", CreateBucketConfiguration={"LocationConstraint": REGION}
-        )
-        yield boto3.client("ec2")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_REGION", REGION)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.setenv("SNAPSHOTS", FOLDER)
+    return boto3.client("ec2")
 
 
 def make_interface(ec2: Any) -> str:
@@ -62,6 +63,8 @@ def source(**environ: str) -> Any:
 def test_what_one_function_writes_another_reads_and_completes(
     ec2: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    s3: Any = boto3.client("s3")
+    s3.create_bucket(Bucket="snapshots", CreateBucketConfiguration={"LocationConstraint": REGION})
     captured = make_interface(ec2)
     function = importlib.import_module("vpcflow.lambdas.inventory")
 

@@ -25,7 +25,7 @@ from vpcflow.aws.look_ups import PAUSE_S, LookUps
 from vpcflow.aws.pace import TokenBucket
 from vpcflow.aws.s3 import S3
 from vpcflow.aws.snapshot_series import SnapshotSeries
-from vpcflow.errors import AwsError, VpcflowError
+from vpcflow.errors import AwsError, InventoryError, VpcflowError
 from vpcflow.fetched import fetched
 from vpcflow.inventory import Inventory
 from vpcflow.inventory.load import load_snapshots
@@ -114,6 +114,7 @@ class InventorySource:
         self._snapshots: Sequence[Snapshot] = ()
         self._looked_up: list[Snapshot] = []
         self._inventory = Inventory(())
+        self._layouts: dict[str | None, Layouts] = {}
 
     def current(self) -> Inventory:
         """Give the inventory, loaded or refreshed where that is due; of nothing where none could be loaded yet."""
@@ -132,7 +133,7 @@ class InventorySource:
         found = self._look_ups.find(missing) if self._look_ups and missing else None
         if found is not None:
             self._looked_up.append(_with_instances(found, self._snapshots))
-            self._make()
+            self._take(_inventory_of((*self._snapshots, *self._looked_up)))
         self.counts["enis_unknown"] += sum(not self._inventory.knows(one) for one in missing)
         return self._inventory
 
@@ -143,8 +144,12 @@ class InventorySource:
         Where some of these go straight to the stream named, lines of no log group have one of their layouts.
         """
         flow_logs = self.current().flow_logs
-        direct = [one for one in flow_logs if stream_arn and one.log_destination == stream_arn]
-        return layouts_of(self._stated, flow_logs, self._warn, others=direct or None)
+        if stream_arn not in self._layouts:
+            direct = [one for one in flow_logs if stream_arn and one.log_destination == stream_arn]
+            self._layouts[stream_arn] = layouts_of(
+                self._stated, flow_logs, self._warn, others=direct or None
+            )
+        return self._layouts[stream_arn]
 
     @property
     def age_s(self) -> float | None:
@@ -156,6 +161,10 @@ class InventorySource:
         now = self._monotonic()
         try:
             found = self._origin.refresh()
+            if found is not None:
+                looked_up = self._still_needed(found)
+                self._take(_inventory_of((*found, *looked_up)))
+                self._snapshots, self._looked_up = found, looked_up
         except VpcflowError as error:
             self.failure = str(error)
             self._warn(self.failure)
@@ -165,14 +174,14 @@ class InventorySource:
             return
         self.failure = None
         self._due = now + self._origin.every_s
-        if found is not None:
-            self._snapshots = found
-            self._looked_up = self._still_needed()
-            self._make()
 
-    def _still_needed(self) -> list[Snapshot]:
+    def _take(self, inventory: Inventory) -> None:
+        self._inventory = inventory
+        self._layouts.clear()
+
+    def _still_needed(self, found: Sequence[Snapshot]) -> list[Snapshot]:
         """Give the look-ups whose interfaces are in no capture: ones that came and went between two."""
-        known = {one.interface_id for s in self._snapshots for one in s.interfaces}
+        known = {one.interface_id for s in found for one in s.interfaces}
         after_s = self._clock() - self._history_s
         return [
             one
@@ -180,10 +189,6 @@ class InventorySource:
             if one.captured_at >= after_s
             and any(e.interface_id not in known for e in one.interfaces)
         ][-_MOST_LOOK_UPS_KEPT:]
-
-    def _make(self) -> None:
-        with _collector_at_rest():
-            self._inventory = Inventory((*self._snapshots, *self._looked_up))
 
 
 class FromFiles:
@@ -371,6 +376,15 @@ def open_inventory_source(
         history_s=history_s, stated=settings.log_format,
         clock=clock, monotonic=monotonic, warn=warn,
     )  # fmt: skip
+
+
+def _inventory_of(snapshots: Sequence[Snapshot]) -> Inventory:
+    """Make an inventory; raises InventoryError where what a hand has written is not of the types it should be."""
+    try:
+        with _collector_at_rest():
+            return Inventory(snapshots)
+    except (TypeError, ValueError) as error:
+        raise InventoryError(f"{snapshots[-1].origin}: makes no inventory: {error}") from error
 
 
 def _with_instances(found: Snapshot, captures: Sequence[Snapshot]) -> Snapshot:
