@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import gzip
 import json
 from collections import Counter
@@ -26,10 +27,13 @@ from vpcflow.lambdas.telemetry import Telemetry
 from vpcflow.lines import Lines
 from vpcflow.local_firehose import (
     Buffering,
+    Destination,
     Faults,
+    HttpDestination,
     LocalFirehose,
     MemoryBucket,
     OpenSearchDestination,
+    S3Destination,
     Transformation,
 )
 from vpcflow.object_store import parse_object_url
@@ -104,6 +108,50 @@ def ids_of(flow_lines: Sequence[str]) -> set[str]:
     return found
 
 
+class Bucket(NamedTuple):
+    """A bucket behind the stream, whose objects hold many documents each."""
+
+    objects: MemoryBucket
+
+    def destination(self, is_down: Callable[[float], bool]) -> Destination:
+        return S3Destination(self.objects, "flows/", is_down=is_down)
+
+    def documents(self) -> list[bytes]:
+        return b"".join(self.objects.below("flows/")).splitlines()
+
+
+class Index(NamedTuple):
+    """An index behind the stream, which takes one document a record."""
+
+    taken: list[bytes]
+
+    def destination(self, is_down: Callable[[float], bool]) -> Destination:
+        index = OpenSearchDestination(retry_s=300, is_down=is_down)
+        index.documents = self.taken
+        return index
+
+    def documents(self) -> list[bytes]:
+        return self.taken
+
+
+class Endpoint(NamedTuple):
+    """An HTTP endpoint behind the stream, whose records hold many documents each."""
+
+    taken: list[bytes]
+
+    def destination(self, is_down: Callable[[float], bool]) -> Destination:
+        return HttpDestination(functools.partial(self._post, is_down), retry_s=300)
+
+    def documents(self) -> list[bytes]:
+        return b"".join(self.taken).splitlines()
+
+    def _post(self, is_down: Callable[[float], bool], request: dict[str, Any]) -> int:
+        if is_down(request["timestamp"] / 1000):
+            return 503
+        self.taken.extend(base64.b64decode(record["data"]) for record in request["records"])
+        return 200
+
+
 class _Inventories:
     """One interface, known from the start."""
 
@@ -129,16 +177,17 @@ class Way:
         *,
         is_down: Callable[[float], bool] = lambda _: False,
         around: Callable[[Function], Function] = lambda function: function,
+        end: Bucket | Index | Endpoint | None = None,
         **environ: str,
     ) -> None:
         self.clock = Clock()
-        self.index = OpenSearchDestination(retry_s=300, is_down=is_down)
+        self.end = end or Index([])
         self.errors = MemoryBucket()
         self.events_sent_again = self.redriven = 0
         self._chances = np.random.default_rng(faults.seed)
         self.stream = LocalFirehose(
             "flows",
-            self.index,
+            self.end.destination(is_down),
             errors=self.errors,
             transformation=Transformation(around(self._decorator(environ)), Buffering(200_000, 60)),
             buffering=Buffering(200_000, 60),
@@ -177,7 +226,7 @@ class Way:
             self._redrive()
         assert not self.errors.objects
         return Outcome(
-            Counter(orjson.loads(document)["event_id"] for document in self.index.documents),
+            Counter(orjson.loads(document)["event_id"] for document in self.end.documents()),
             self.stream.counts,
             self.events_sent_again,
             self.redriven,
@@ -185,7 +234,8 @@ class Way:
         )
 
     def _decorator(self, environ: dict[str, str]) -> Function:
-        settings = load_settings("decorator", {"SCHEMA": "flat", "ONE_DOCUMENT": "true", **environ})
+        single = str(isinstance(self.end, Index)).lower()
+        settings = load_settings("decorator", {"SCHEMA": "flat", "ONE_DOCUMENT": single, **environ})
         silent = Geolocation(None, None, Counter())
         decorator = Decorator(
             settings,

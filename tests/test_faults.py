@@ -12,9 +12,9 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pytest
-from faulty import NOON, Function, Outcome, Way, ids_of, lines
+from faulty import NOON, Bucket, Endpoint, Function, Outcome, Way, ids_of, lines
 
-from vpcflow.local_firehose import Faults
+from vpcflow.local_firehose import Faults, MemoryBucket
 
 
 def every_third_call(raised: list[int]) -> Callable[[Function], Function]:
@@ -57,7 +57,7 @@ CASES = {
     "invocations that fail": Case(Faults(6, fail_invocation=0.7)),
     "a decorator that raises": Case(Faults(7), around=every_third_call([])),
     "responses lost": Case(Faults(8, lose_response=0.7), True),
-    "responses too large": Case(Faults(9, oversize_response=0.7), True),
+    "responses too large": Case(Faults(9, oversize_response=0.6), True),
     "responses that the decorator keeps small": Case(
         Faults(10), environ=(("RESPONSE_LIMIT_BYTES", "700000"),)
     ),
@@ -94,7 +94,7 @@ ALL = Case(
     environ=(("RESPONSE_LIMIT_BYTES", "700000"),),
 )
 RECORDS = 5_000
-RECORDS_OF_ALL = 100_000 - RECORDS * len(CASES)
+RECORDS_OF_ALL = 100_000 - RECORDS * (len(CASES) + 2)
 
 
 def carried(case: Case, records: int) -> tuple[Outcome, set[str]]:
@@ -131,6 +131,18 @@ def test_every_record_arrives_under_all_faults_together():
 
     assert outcome.raw_duplicates > 0
     assert outcome.redriven > 0
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("end", [Bucket(MemoryBucket()), Endpoint([])], ids=["bucket", "endpoint"])
+def test_every_record_arrives_where_a_record_holds_many_documents(end: Bucket | Endpoint):
+    flow_lines = lines(RECORDS)
+    way = Way(ALL.faults, is_down=ALL.is_down, end=end, RESPONSE_LIMIT_BYTES="700000")
+
+    outcome = way.carry(flow_lines)
+
+    expected = ids_of(flow_lines)
+    assert (len(expected - set(outcome.ids)), len(set(outcome.ids) - expected)) == (0, 0)
 
 
 @pytest.mark.soak

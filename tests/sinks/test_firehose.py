@@ -229,7 +229,9 @@ def test_a_record_refused_after_a_call_without_answer_is_neither_taken_nor_refus
     assert result.possible_duplicates == 1
 
 
-@pytest.mark.parametrize("code", ["InternalFailure", "IncompleteAnswer", "ConnectionClosedError"])
+@pytest.mark.parametrize(
+    "code", ["InternalFailure", "IncompleteAnswer", "ConnectionClosedError", "SSLError"]
+)
 def test_what_does_not_say_that_nothing_was_done_leaves_it_open(code: str):
     stream = FakeStream(lambda *_: AwsError("?", code=code, permanent=False))
 

@@ -46,9 +46,8 @@ _LONGEST_WAIT_S = 5.0
 # What says that the call was not carried out: AWS's answers, and faults before anything was sent. Whatever else goes
 # wrong with a whole call (no answer, a lost connection, an internal failure) says nothing of its records.
 _CARRIED_OUT_BY_NO_ONE = frozenset(
-    "ConnectTimeoutError ConnectionError EndpointConnectionError LimitExceededException ProxyConnectionError"
-    " RequestLimitExceeded ServiceUnavailable ServiceUnavailableException SSLError Throttling ThrottlingException"
-    " TooManyRequestsException".split()
+    "ConnectTimeoutError EndpointConnectionError LimitExceededException ProxyConnectionError RequestLimitExceeded"
+    " ServiceUnavailable ServiceUnavailableException Throttling ThrottlingException TooManyRequestsException".split()
 )
 
 
