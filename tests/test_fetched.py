@@ -84,6 +84,15 @@ def test_what_is_not_there_or_refused_is_an_error(temporary: Path) -> None:
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.parametrize("keys", [("a/b", "a/b/c"), ("a/b", "a//b")])
+def test_objects_that_cannot_be_files_side_by_side_are_refused(keys: tuple[str, str]) -> None:
+    with (
+        pytest.raises(SourceError, match=r"s3://data/a/.* cannot be fetched"),
+        fetched(store(*keys), "s3://data/a"),
+    ):
+        pass
+
+
 @pytest.mark.parametrize(
     ("since", "until", "chosen"),
     [

@@ -72,7 +72,6 @@ def _fetch_all(
         # Empty names in a key ("a//b") are none in a path; "." and ".." are hidden names and not found.
         parts = [part for part in one.key.removeprefix(above.key).split("/") if part]
         path = folder.joinpath(*parts)
-        path.parent.mkdir(parents=True, exist_ok=True)
         _fetch(store, above.bucket, one, path)
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -82,7 +81,8 @@ def _fetch_all(
 
 def _fetch(store: ObjectStore, bucket: str, one: StoredObject, path: Path) -> None:
     try:
-        with store.open(bucket, one.key) as body, path.open("wb") as file:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with store.open(bucket, one.key) as body, path.open("xb") as file:
             shutil.copyfileobj(body, file, 1 << 20)
     except OSError as error:
         url = ObjectUrl(bucket, one.key)

@@ -155,11 +155,12 @@ class ObjectDelivery:
     ) -> Delivered:
         output = self._output.open(url, remaining_s)
         try:
-            error = self._write_all(self._flows(source, books), output, books, remaining_s)
-            if error is None:
+            why = self._write_all(self._flows(source, books), output, books, remaining_s)
+            if not why:
                 output.close()
                 fault = books.faults[0] if books.faults else None
                 return Delivered(books, fault and Unfinished(f"{fault.source} {fault.reason}"))
+            error: VpcflowError = Unfinished(f"{url}: {why}")
         except (OSError, VpcflowError) as fault:
             error = fault if isinstance(fault, VpcflowError) else Unfinished(f"{url}: {fault}")
         back = output.abort()
@@ -177,13 +178,13 @@ class ObjectDelivery:
         output: ObjectOutput,
         books: Books,
         remaining_s: Callable[[], float],
-    ) -> VpcflowError | None:
-        """Write until the end, or until not all that is read is taken: then give why."""
+    ) -> str:
+        """Write until the end, or until not all that is read is taken: then give why, else ''."""
         for batch in flows:
             # Until it is known better, which an exception might prevent.
             books.failed += batch.num_rows
             if remaining_s() <= 0:
-                return Unfinished("the time of the function is over")
+                return "the time of the function is over before its end"
             chosen = self._chosen(batch)
             books.filtered += batch.num_rows - chosen.num_rows
             books.failed -= batch.num_rows - chosen.num_rows
@@ -191,8 +192,8 @@ class ObjectDelivery:
             books.delivered += taken
             books.failed -= taken
             if taken < chosen.num_rows:
-                return Unfinished("not all of it was taken")
-        return None
+                return "not all of it was taken, and the rest is not read"
+        return ""
 
     def _chosen(self, flows: pa.RecordBatch) -> pa.RecordBatch:
         for name, values in self._passing.items():

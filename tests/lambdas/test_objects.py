@@ -120,6 +120,10 @@ class Made:
         return told
 
     @property
+    def warnings(self) -> list[str]:
+        return [told["text"] for told in map(json.loads, self.lines) if "text" in told]
+
+    @property
     def documents(self) -> list[dict[str, Any]]:
         return [json.loads(record) for record in self.stream.records]
 
@@ -345,6 +349,7 @@ def test_a_stream_that_refuses_for_good_fails_the_messages_and_loses_nothing() -
 
     assert (made.told["records_failed"], made.told["records_delivered"]) == (2, 1)
     assert made.told["errors"]["AccessDeniedException"] == 2
+    assert made.warnings == ["s3://logs/a: not all of it was taken, and the rest is not read"]
     assert balanced(made.told)
 
 
@@ -382,6 +387,7 @@ def test_an_object_that_time_ends_in_comes_again(environ: dict[str, str]) -> Non
     assert made(new("a")) == ["m0"]
 
     assert (made.told["records_failed"], made.told["records_delivered"]) == (2, 0)
+    assert made.warnings == ["s3://logs/a: the time of the function is over before its end"]
     assert balanced(made.told)
 
 
