@@ -271,13 +271,22 @@ def test_the_inventory_function(aws: Aws):
 
 
 @pytest.mark.parametrize(
-    ("parameters", "service"),
+    ("parameters", "services"),
     [
-        ({"Destination": "opensearch"}, "es"),
-        ({"Destination": "opensearch-serverless"}, "aoss"),
+        ({"Destination": "opensearch"}, {"es"}),
+        ({"Destination": "opensearch-serverless"}, {"aoss"}),
+        (
+            {
+                "Destination": "opensearch-existing",
+                "OpenSearchDomainArn": "arn:aws:es:eu-west-1:123456789012:domain/flows",
+                "OpenSearchEndpoint": "https://flows.example",
+                "OpenSearchSetupRoleArn": "arn:aws:iam::123456789012:role/domain-admin",
+            },
+            {"es", "sts"},
+        ),
     ],
 )
-def test_the_index_setup_function(parameters: dict[str, str], service: str, aws: Aws):
+def test_the_index_setup_function(parameters: dict[str, str], services: set[str], aws: Aws):
     made = stack(Ingest="ingestor", **parameters)
     event = {
         "RequestType": "Create",
@@ -298,5 +307,5 @@ def test_the_index_setup_function(parameters: dict[str, str], service: str, aws:
     assert {call.action for call in calls} == {
         action for action, _ in granted(made, "IndexSetupFunction")
     }
-    assert {call.action.partition(":")[0] for call in calls} == {service}
+    assert {call.action.partition(":")[0] for call in calls} == services
     assert json.loads(aws.objects["answer"])["Status"] == "SUCCESS"

@@ -22,6 +22,7 @@ class Account:
         self.buckets = {"flows-data": [f"enriched/{i}" for i in range(2500)]}
         self.groups = {"flows-decorator", "flows-decorator-other"}
         self.letters = 0
+        self.is_locked = False
 
     def client(self, service: str) -> Any:
         return {"cloudformation": Stacks, "s3": Buckets, "logs": Groups, "sqs": Queues}[service](
@@ -82,6 +83,7 @@ class Waiter:
 class Buckets:
     def __init__(self, account: Account) -> None:
         self._buckets = account.buckets
+        self._is_locked = account.is_locked
 
     def list_buckets(self) -> Any:
         return {"Buckets": [{"Name": name} for name in self._buckets]}
@@ -89,10 +91,13 @@ class Buckets:
     def list_objects_v2(self, Bucket: str, MaxKeys: int) -> Any:
         return {"Contents": [{"Key": key} for key in self._buckets[Bucket][:MaxKeys]]}
 
-    def delete_objects(self, Bucket: str, Delete: Any) -> None:
+    def delete_objects(self, Bucket: str, Delete: Any) -> Any:
         assert len(Delete["Objects"]) <= 1000
+        if self._is_locked:
+            return {"Errors": [{"Key": Delete["Objects"][0]["Key"], "Message": "Access Denied"}]}
         gone = {one["Key"] for one in Delete["Objects"]}
         self._buckets[Bucket] = [key for key in self._buckets[Bucket] if key not in gone]
+        return {}
 
     def delete_bucket(self, Bucket: str) -> None:
         assert not self._buckets.pop(Bucket)
@@ -159,6 +164,14 @@ def test_a_purge_with_another_name_typed_does_nothing(capsys: pytest.CaptureFixt
     assert account.stacks == {"flows": "live"}
     assert len(account.buckets["flows-data"]) == 2500
     assert "nothing was removed" in capsys.readouterr().err
+
+
+def test_an_object_that_may_not_be_deleted_ends_the_purge():
+    account = Account()
+    account.is_locked = True
+
+    with pytest.raises(SystemExit, match="flows-data/enriched/0 cannot be deleted: Access Denied"):
+        run(account, typed="flows")
 
 
 def test_what_a_deleted_stack_left_can_still_be_purged():

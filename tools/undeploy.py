@@ -169,7 +169,12 @@ def remove(one: Resource, client: Clients) -> None:
     s3 = client("s3")
     while found := s3.list_objects_v2(Bucket=one.name, MaxKeys=_MANY).get("Contents"):
         keys = [{"Key": stored["Key"]} for stored in found]
-        s3.delete_objects(Bucket=one.name, Delete={"Objects": keys, "Quiet": True})
+        answer = s3.delete_objects(Bucket=one.name, Delete={"Objects": keys, "Quiet": True})
+        if errors := answer.get("Errors"):
+            first = errors[0]
+            raise SystemExit(
+                f"undeploy: s3://{one.name}/{first['Key']} cannot be deleted: {first['Message']}"
+            )
     s3.delete_bucket(Bucket=one.name)
 
 
