@@ -16,18 +16,15 @@ from ec2_fake import ACCOUNT, FakeEc2, raw_eni
 from stores import FakeStore
 
 from vpcflow.aws.ec2 import Ec2
-from vpcflow.aws.inventory_source import (
-    FromEc2,
-    FromObjects,
-    InventorySource,
-)
+from vpcflow.aws.inventory_source import InventorySource
 from vpcflow.aws.look_ups import LookUps
+from vpcflow.aws.origins import FromEc2, FromObjects
 from vpcflow.inventory.snapshots import time_of_name
 from vpcflow.lambdas.capturing import Capturing
 from vpcflow.lambdas.settings import load_settings
 
 if TYPE_CHECKING:
-    from vpcflow.aws.inventory_source import Origin
+    from vpcflow.aws.origins import Origin
 
 T = 1_700_000_000.0
 HOUR_S = 3600

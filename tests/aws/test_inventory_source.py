@@ -10,17 +10,9 @@ from inventories import SCOPE, answers, column, eni, seconds, snapshot
 from stores import FakeStore
 
 from vpcflow.aws.ec2 import Ec2
-from vpcflow.aws.inventory_source import (
-    BATCH_WAITS_S,
-    COUNTS,
-    FromEc2,
-    FromFiles,
-    FromObjects,
-    InventorySource,
-    Origin,
-    open_inventory_source,
-)
+from vpcflow.aws.inventory_source import COUNTS, InventorySource, open_inventory_source
 from vpcflow.aws.look_ups import FORGET_S, PAUSE_S, LookUps
+from vpcflow.aws.origins import BATCH_WAITS_S, FromEc2, FromFiles, FromObjects, Origin
 from vpcflow.aws.snapshot_series import DENSE_S
 from vpcflow.errors import AwsError
 from vpcflow.inventory import (

@@ -24,7 +24,7 @@ DENSE_S = 1200
 SLOT_S = 600
 """Of what is older, one snapshot for each so many seconds."""
 
-_DAY_S = 86_400
+_HOUR_S = 3600
 _AT_ONCE = 8
 _LATE_S = 900
 """How much later than a newer one a snapshot may appear: its capture took longer."""
@@ -138,7 +138,7 @@ class SnapshotSeries:
 
 def newest_time(store: ObjectStore, folder: ObjectUrl, now: float) -> int | None:
     """Give the capture time of the newest snapshot in a folder; None where there is none. Raises ``AwsError``."""
-    for back_s in (_DAY_S, 16 * _DAY_S, now):
+    for back_s in (_HOUR_S, 24 * _HOUR_S, now):
         if found := _times_after(store, folder, int(now - back_s)):
             return max(found)
     return None
