@@ -126,11 +126,36 @@ INGESTOR: dict[str, tuple[dict[str, Any], list[str] | None]] = {
     "control-message": (logs(zipped(CONTROL)), []),
     "several-envelopes": (logs(zipped(subscription(line(1)) + subscription(line(2)))), [line(1), line(2)]),
     "several-members": (logs(zipped(subscription(line(1))) + zipped(subscription(line(2)))), [line(1), line(2)]),
+    "envelopes-a-line-each": (
+        logs(zipped(subscription(line(1)) + b"\n" + subscription(line(2)) + b"\n")),
+        [line(1), line(2)],
+    ),
+    "envelopes-in-an-array": (logs(zipped(b"[" + subscription(line(1)) + b"," + subscription(line(2)) + b"]")), [line(1), line(2)]),
+    "pretty-printed": (logs(zipped(json.dumps(json.loads(subscription(line(1))), indent=2).encode())), [line(1)]),
+    "not-zipped": (logs(subscription(line(1))), [line(1)]),
+    "bare-lines": (logs(zipped(f"{line(1)}\n{NODATA}\n".encode())), [line(1), NODATA]),
+    "several-lines-in-a-message": (
+        logs(zipped(subscription(f"{line(1)}\n\n{line(2)}\r\n", line(3) + "\n"))),
+        [line(1), line(2), line(3)],
+    ),
+    "control-among-data": (logs(zipped(subscription(line(1))) + zipped(CONTROL) + zipped(subscription(line(2)))), [line(1), line(2)]),
+    "message-like-a-control": (
+        logs(zipped(subscription("CWL CONTROL MESSAGE: Checking health of destination Lambda."))),
+        ["CWL CONTROL MESSAGE: Checking health of destination Lambda."],
+    ),
+    "message-that-is-no-text": (logs(zipped(b'{"logEvents":[{"id":"1","message":5}]}')), ['{"id":"1","message":5}']),
+    "json-that-is-no-envelope": (logs(zipped(b'{"hello":"world"}')), ['{"hello":"world"}']),
+    "letters-of-many-kinds": (logs(zipped(subscription('é 流 \U0001f600 "quoted" \\ \t'))), ['é 流 \U0001f600 "quoted" \\ \t']),
     "no-events": (logs(zipped(subscription())), []),
+    "empty-payload": (logs(zipped(b"")), []),
+    "empty-data": (logs(b""), []),
     "no-flow-lines": (logs(zipped(subscription("", "START RequestId: 1"))), ["START RequestId: 1"]),
     "cut-short": (logs(zipped(subscription(line(1)))[:-9]), None),
+    "wrong-checksum": (logs(zipped(subscription(line(1)))[:-8] + bytes(8)), None),
+    "data-that-is-no-text": ({"awslogs": {"data": 5}}, None),
     "no-base64": ({"awslogs": {"data": "%"}}, None),
     "another-event": ({"Records": []}, None),
+    "test-event-of-the-console": ({"key1": "value1", "key2": "value2", "key3": "value3"}, None),
 }  # fmt: skip
 
 
