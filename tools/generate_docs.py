@@ -23,6 +23,7 @@ from vpcflow.errors import SettingsError
 from vpcflow.fields import ADDED, FIELDS, TGW_DEFAULT_LAYOUT, TGW_LAYOUT, VPC_FIELDS, Added, Field
 from vpcflow.lambdas.settings import SETTINGS, Setting, load_settings
 from vpcflow.lambdas.telemetry import METRICS
+from vpcflow.transform import SHED_NAMES
 
 FOLDER = Path(__file__).parents[1] / "docs"
 NOTICE = "<!-- Written by `make docs` from the code: change it there. -->\n"
@@ -294,6 +295,29 @@ def metrics_page() -> str:
     )
 
 
+def shedding_page() -> str:
+    added = {a.column: a.description for a in ADDED}
+    return "\n\n".join(
+        (
+            "# What documents lose first",
+            "Where a response of the decorator would be too large, its documents lose fields in this order: see"
+            " [the decorator](../decorator.md#responses-that-would-be-too-large). Each has a metric: `shed_` and the"
+            " name.",
+            _table(
+                ("step", "column", "meaning"),
+                (
+                    (
+                        str(step),
+                        f"`{name}`",
+                        added.get(name, "texts that are always there, and empty: `appender` alone"),
+                    )
+                    for step, name in enumerate(SHED_NAMES, 1)
+                ),
+            ),
+        )
+    )
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "cost.md": cost_page,
     "images/architecture.svg": architecture,
@@ -304,6 +328,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/parameters.md": parameters_page,
     "reference/rejects.md": rejects_page,
     "reference/settings.md": settings_page,
+    "reference/shedding.md": shedding_page,
 }
 
 if __name__ == "__main__":
