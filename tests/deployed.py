@@ -107,16 +107,18 @@ def deploy(emulator: Emulator, template: Path, name: str, **parameters: str) -> 
     return Stack(emulator, name)
 
 
-def run(*command: object, environment: Mapping[str, str], **more: Any) -> str:
-    """Run a command; gives what it printed. Where it fails, that is in the error."""
+def run(
+    *command: object, environment: Mapping[str, str], given: str = "", folder: Path = ROOT
+) -> str:
+    """Run a command in a folder; gives what it printed. Where it fails, that is in the error."""
     done = subprocess.run(
         [str(word) for word in command],
         env={"VPCFLOW_TARGET": TARGET, **environment},
-        stdin=subprocess.DEVNULL,
+        input=given,
+        cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        **more,
     )
     assert done.returncode == 0, f"{command[0]} ended with {done.returncode}:\n{done.stdout}"
     return done.stdout

@@ -15,11 +15,11 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import pytest
-from deployed import TARGET
+from deployed import run
 from emulator import ROOT, Emulator
 
 pytestmark = pytest.mark.integration
@@ -74,18 +74,12 @@ def run_in_turn(
     sections: Mapping[str, str], folder: Path, environment: Mapping[str, str]
 ) -> dict[str, str]:
     """Run the sections in one shell; gives what each printed. The first command that fails is the last."""
-    script = "".join(f"echo '==== {heading}'\n{commands}" for heading, commands in sections.items())
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail"],
-        input=script,
-        env={**environment, "VPCFLOW_TARGET": TARGET},
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
+    script = folder.parent / "walkthrough.sh"
+    script.write_text(
+        "".join(f"echo '==== {heading}'\n{commands}" for heading, commands in sections.items())
     )
-    assert done.returncode == 0, done.stdout
-    _, *printed = re.split(r"^==== ", done.stdout, flags=re.MULTILINE)
+    done = run("bash", "-euo", "pipefail", script, environment=environment, folder=folder)
+    _, *printed = re.split(r"^==== ", done, flags=re.MULTILINE)
     return dict(text.split("\n", 1) for text in printed)
 
 
@@ -116,6 +110,42 @@ def everything(emulator: Emulator) -> dict[str, set[str]]:
     }
 
 
+class Walk(NamedTuple):
+    """What was there before, and what each section of the page printed."""
+
+    folder: Path
+    group: str
+    before: Mapping[str, set[str]]
+    printed: Mapping[str, str]
+
+
+@pytest.fixture(scope="module")
+def walk(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Walk:
+    folder = checkout(tmp_path_factory.mktemp("walk") / "vpcflow")
+    group = an_interface(emulator)
+    before = everything(emulator)
+    sections = commands_of(PAGE.read_text())
+    return Walk(folder, group, before, run_in_turn(sections, folder, emulator.environment))
+
+
+def an_interface(emulator: Emulator) -> str:
+    """Make the account's only interface; gives its security group."""
+    ec2 = emulator.client("ec2")
+    subnet = ec2.describe_subnets()["Subnets"][0]
+    group = ec2.create_security_group(GroupName="web", Description="web", VpcId=subnet["VpcId"])[
+        "GroupId"
+    ]
+    ec2.create_network_interface(SubnetId=subnet["SubnetId"], Groups=[group])
+    return str(group)
+
+
+def left(emulator: Emulator, walk: Walk) -> dict[str, set[str]]:
+    """Give what is there that was not there before, but for the log group of the reader's own."""
+    mine = {"/vpc/flow-logs"}
+    now = {kind: names - walk.before[kind] - mine for kind, names in everything(emulator).items()}
+    return {kind: names for kind, names in now.items() if names}
+
+
 def test_comments_decide_what_is_run() -> None:
     page = (
         "## A\n```sh\none\n```\n<!-- not run: no -->\n\n```sh\ntwo\n```\n"
@@ -125,26 +155,35 @@ def test_comments_decide_what_is_run() -> None:
     assert commands_of(page) == {"A": "one\n", "B": "three\nfour\n"}
 
 
-def test_the_walkthrough_does_what_it_says(emulator: Emulator, tmp_path: Path) -> None:
-    ec2 = emulator.client("ec2")
-    (default,) = ec2.describe_vpcs()["Vpcs"]
-    group = ec2.create_security_group(GroupName="web", Description="web", VpcId=default["VpcId"])
-    subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
-    ec2.create_network_interface(SubnetId=subnet, Groups=[group["GroupId"]])
-    before = everything(emulator)
+def test_documents_have_the_groups_of_the_interface(walk: Walk) -> None:
+    documents = json_lines(walk.printed["See the documents"])
 
-    printed = run_in_turn(
-        commands_of(PAGE.read_text()), checkout(tmp_path / "vpcflow"), emulator.environment
+    assert [one["security-group-ids"] for one in documents] == [[walk.group]] * 3
+
+
+def test_functions_say_what_they_did(walk: Walk) -> None:
+    said = json_lines(walk.printed["See what the functions say"])
+
+    assert {one["function"] for one in said} == {"ingestor", "decorator"}
+    delivered = [one["records_delivered"] for one in said if one["function"] == "decorator"]
+    assert sum(delivered) == 5 * 50 + 1
+
+
+def test_cleaning_up_leaves_what_it_names_and_nothing_else(emulator: Emulator, walk: Walk) -> None:
+    named = walk.printed["Clean up"]
+
+    found = left(emulator, walk)
+
+    assert set(found) == {"buckets", "log groups"}
+    assert all(name in named for names in found.values() for name in names)
+
+
+def test_purging_leaves_nothing(emulator: Emulator, walk: Walk) -> None:
+    run(
+        *("make", "undeploy", "STACK=vpc-flow-log-appender", "PURGE=yes"),
+        environment=emulator.environment,
+        folder=walk.folder,
+        given="vpc-flow-log-appender\n",
     )
 
-    documents = json_lines(printed["See the documents"])
-    assert [one["security-group-ids"] for one in documents] == [[group["GroupId"]]] * 3
-    said = json_lines(printed["See what the functions say"])
-    assert {one["function"] for one in said} == {"ingestor", "decorator"}
-    assert sum(one["records_delivered"] for one in said if one["function"] == "decorator") >= 250
-    left = {
-        kind: now - before[kind] for kind, now in everything(emulator).items() if now - before[kind]
-    }
-    assert set(left) <= {"buckets", "log groups"}
-    kept = printed["Clean up"]
-    assert all(name in kept for names in left.values() for name in names - {"/vpc/flow-logs"})
+    assert left(emulator, walk) == {}
