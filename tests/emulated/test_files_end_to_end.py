@@ -15,8 +15,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from deployed import NOW, Network, Stack, deploy, line
-from emulator import ACCOUNT, REGION, Emulator, eventually
+from deployed import NOW, Network, Stack, deploy, line, run
+from emulator import ACCOUNT, REGION, ROOT, Emulator, eventually
 
 from vpcflow.layout import DEFAULT
 
@@ -75,3 +75,22 @@ def test_a_flow_log_file_becomes_parquet_with_groups_direction_and_peer(
     ]
     assert found.column("peer_interface_id").to_pylist() == [network.database, network.web]
     assert set(found.column("end").to_pylist()) == {NOW + 30}
+
+
+def test_purging_removes_the_stack_and_all_that_it_would_have_kept(
+    stack: Stack, emulator: Emulator
+) -> None:
+    """Comes last, and removes what the other tests look at."""
+    kept = [stack.outputs["Bucket"], stack.outputs["FlowLogBucketName"]]
+
+    run(
+        *("python", ROOT / "tools" / "undeploy.py", "files", "--purge"),
+        environment=emulator.environment,
+        given="files\n",
+    )
+
+    buckets = [one["Name"] for one in emulator.client("s3").list_buckets()["Buckets"]]
+    assert not set(kept) & set(buckets)
+    groups = emulator.client("logs").describe_log_groups()["logGroups"]
+    assert not [one for one in groups if "/files/" in one["logGroupName"]]
+    assert not emulator.client("lambda").list_functions()["Functions"]

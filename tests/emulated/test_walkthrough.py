@@ -84,7 +84,7 @@ def run_in_turn(
 
 
 def json_lines(text: str) -> list[dict[str, Any]]:
-    return [orjson.loads(line) for line in re.findall(r"^.*?(\{.*\})\s*$", text, re.MULTILINE)]
+    return [orjson.loads(part) for part in re.split(r"[\t\n]", text) if part.startswith("{")]
 
 
 def everything(emulator: Emulator) -> dict[str, set[str]]:
@@ -165,7 +165,7 @@ def test_functions_say_what_they_did(walk: Walk) -> None:
     said = json_lines(walk.printed["See what the functions say"])
 
     assert {one["function"] for one in said} == {"ingestor", "decorator"}
-    delivered = [one["records_delivered"] for one in said if one["function"] == "decorator"]
+    delivered = [one.get("records_delivered", 0) for one in said if one["function"] == "decorator"]
     assert sum(delivered) == 5 * 50 + 1
 
 
@@ -176,14 +176,3 @@ def test_cleaning_up_leaves_what_it_names_and_nothing_else(emulator: Emulator, w
 
     assert set(found) == {"buckets", "log groups"}
     assert all(name in named for names in found.values() for name in names)
-
-
-def test_purging_leaves_nothing(emulator: Emulator, walk: Walk) -> None:
-    run(
-        *("make", "undeploy", "STACK=vpc-flow-log-appender", "PURGE=yes"),
-        environment=emulator.environment,
-        folder=walk.folder,
-        given="vpc-flow-log-appender\n",
-    )
-
-    assert left(emulator, walk) == {}
