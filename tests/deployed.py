@@ -17,7 +17,8 @@ import orjson
 from emulator import ACCOUNT, ROOT, Emulator
 
 SAM = ROOT / ".venv-sam" / "bin"
-TARGET = f"python{sys.version_info.major}.{sys.version_info.minor}-{platform.machine()}"
+_MACHINE = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
+TARGET = f"python{sys.version_info.major}.{sys.version_info.minor}-{_MACHINE}"
 """The emulator runs functions in this machine's Python, whatever the template says: the code is built for that."""
 NOW = int(time.time())
 

@@ -177,6 +177,16 @@ WAYS: tuple[Way, ...] = (
         ),
     ),
     Way(
+        "Flow log → Firehose + decorator → OpenSearch",
+        "minutes from a flow to a search, with the fewest parts",
+        (
+            Line("flow logs to Firehose", "log_gb", "vended_firehose"),
+            Line("Firehose, flow logs as its source", "log_gb", "firehose_vended"),
+            *_DECORATOR_OF_AWS_LINES,
+            *_TO_OPENSEARCH,
+        ),
+    ),
+    Way(
         "S3 → SQS → objects → Firehose → OpenSearch",
         "flow logs that are in S3 anyway, and are to be searched",
         (
@@ -348,12 +358,13 @@ def _which(prices: Mapping[str, Price], measured: Mapping[str, float]) -> str:
             f"**Let the flow log write to S3 and `objects` make Parquet of it, unless someone waits for the answer**: {totals[-1]:,.0f} dollars"
             f" a terabyte against more than {totals[0]:,.0f} by way of CloudWatch Logs and OpenSearch. Every price of it is known, and what"
             " it writes is what Athena, DuckDB and Spark read fastest. Records are there some ten minutes after the flow.",
-            f"**If minutes matter, let the flow log write to Firehose itself**: more than {totals[3]:,.0f} dollars. It needs neither log group nor"
+            f"**If minutes matter, let the flow log write to Firehose itself**: more than {totals[3]:,.0f} dollars to S3, more than"
+            f" {totals[4]:,.0f} to OpenSearch. It needs neither log group nor"
             " ingestor, and Firehose does not round up what AWS delivers to it. What Firehose takes for flow logs as its source was not found:"
             " look it up before you decide.",
             f"**If the log group has to be there, let Firehose unpack it** rather than the ingestor: more than {totals[2]:,.0f} dollars instead of"
             f" {totals[1]:,.0f}, with a price for decompression to look up. Firehose counts every record that is put on a stream as at least 5 KB; the"
-            f" ingestor puts each line of {known['log_line']:.0f} bytes singly, as OpenSearch needs it, and so pays for"
+            f" ingestor puts each line of {known['log_line']:.0f} bytes singly, as OpenSearch needs it from whoever puts, and so pays for"
             f" {known['put_gb'] / known['log_gb']:,.0f} times what was logged: {put:,.0f} dollars. (For the same reason long custom formats cost"
             " nothing more there.)",
             f"**Search only what you search.** A month in an index with a replica is {index:,.0f} dollars, a month as Parquet in S3 {parquet:,.0f}. Keep"
