@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import platform
 import subprocess
@@ -93,9 +94,11 @@ def build(folder: Path) -> Path:
 
 def deploy(emulator: Emulator, template: Path, name: str, **parameters: str) -> Stack:
     """Deploy a built template; the bucket for its code is made where there is none."""
-    emulator.client("s3").create_bucket(
-        Bucket="code", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
-    )
+    s3 = emulator.client("s3")
+    with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+        s3.create_bucket(
+            Bucket="code", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+        )
     run(
         *("sam", "deploy", "--template-file", template, "--stack-name", name),
         *("--s3-bucket", "code", "--capabilities", "CAPABILITY_IAM", "--no-progressbar"),
