@@ -7,7 +7,7 @@ the pieces of a row side by side.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -58,6 +58,7 @@ class Column(NamedTuple):
     values: pa.Array
 
 
+@lru_cache(maxsize=1024)
 def member(name: str, *, null: str = "") -> Member:
     """
     Name a plain member of the object.

@@ -27,11 +27,12 @@ def encode_flat(flows: pa.RecordBatch, columns: Sequence[str] | None = None) -> 
     Columns come in the order of the batch, or of ``columns``, of which those the batch lacks are passed over. Lists are
     arrays, tags an object of key to value, NaN is null. The buffers hold whole lines; joined they are the batch.
     """
+    by_name = dict(zip(flows.schema.names, flows.columns))
     if columns is None:
-        names = [name for name in flows.schema.names if name not in PROVENANCE]
+        names = [name for name in by_name if name not in PROVENANCE]
     else:
-        names = [name for name in columns if name in flows.schema.names]
-    parts = [part for name in names for part in column_parts(member(name), flows.column(name))]
+        names = [name for name in columns if name in by_name]
+    parts = [part for name in names for part in column_parts(member(name), by_name[name])]
     return lines(parts, flows.num_rows)
 
 

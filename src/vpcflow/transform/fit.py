@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cached_property
 from itertools import compress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -109,15 +110,22 @@ class _Sheet:
         self._rows = rows
         self._ready = ready
         self._schema = schema
-        self._last = [last_step(some.flows, schema) for some in rows]
         self._written: dict[int, _Written] = {}
-        self.steps = max((step.number for step in self._last), default=1)
         self.counts = np.zeros(count, np.int64)
         for some in rows:
             self.counts += np.bincount(some.records, minlength=count)
         for record, lines in ready.items():
             self.counts[record] += len(lines)
         self.has = self.counts > 0
+
+    @cached_property
+    def steps(self) -> int:
+        """The number of the last step there is."""
+        return max((step.number for step in self._last), default=1)
+
+    @cached_property
+    def _last(self) -> list[Step]:
+        return [last_step(some.flows, self._schema) for some in self._rows]
 
     def at(self, step: int) -> _Written:
         """Write all documents at a step, once."""
@@ -168,8 +176,9 @@ class _Sheet:
     def _write(self, step: int) -> _Written:
         sizes = np.zeros(len(self.counts), np.int64)
         written = []
-        for some, last in zip(self._rows, self._last):
-            lines = documents(some.flows, self._schema, _at_most(last, step))
+        steps = [_at_most(last, step) for last in self._last] if step else [None] * len(self._rows)
+        for some, one in zip(self._rows, steps):
+            lines = documents(some.flows, self._schema, one)
             written.append(lines)
             lengths = np.fromiter(map(len, lines), np.int64, len(lines))
             sizes += np.bincount(some.records, lengths, len(self.counts)).astype(np.int64)
@@ -196,6 +205,8 @@ def _first_that_fits(sheet: _Sheet, room: Room, hint: int) -> int:
     def fits(step: int) -> bool:
         return _total(sheet.at(step), sheet.has, room) <= room.limit
 
+    if hint == 0 and fits(0):
+        return 0
     low, high = 0, sheet.steps
     hint = min(hint, high)
     if not fits(hint):

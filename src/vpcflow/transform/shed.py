@@ -50,10 +50,13 @@ class Step(NamedTuple):
 
 def last_step(flows: pa.RecordBatch, schema: Schema) -> Step:
     """Give the step at which all is left out that may be: columns that are there, in the schema and not all null."""
-    there = [name for name in SHED_ORDER if name in flows.schema.names]
-    if schema.columns is not None:
-        there = [name for name in there if name in schema.columns]
-    useful = tuple(name for name in there if flows.column(name).null_count < flows.num_rows)
+    by_name = dict(zip(flows.schema.names, flows.columns))
+    wanted = SHED_ORDER if schema.columns is None else set(SHED_ORDER) & set(schema.columns)
+    useful = tuple(
+        name
+        for name in SHED_ORDER
+        if name in wanted and name in by_name and by_name[name].null_count < flows.num_rows
+    )
     return Step(1 + len(useful), useful)
 
 
