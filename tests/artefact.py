@@ -59,7 +59,7 @@ def build(architecture: str, folder: Path) -> Built:
         *("--build-dir", folder / "build"),
         *("--parameter-overrides", f"Architecture={architecture}"),
         environment={**os.environ, "SAM_CLI_TELEMETRY": "0", "VPCFLOW_TARGET": target},
-        cwd=folder,
+        folder=folder,
     )
     _BUILT[architecture] = Built(
         folder / "build" / "template.yaml", folder / "build" / "Code" / "python", architecture

@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -240,6 +241,35 @@ def test_a_function_lives_on_from_one_event_to_the_next(start: Start, aws: Aws):
 
         assert all(answer.error is None for answer in answers), function.log
         assert [call.action for call in aws.calls].count("ec2:DescribeInstances") == 1
+
+
+def events(function: str) -> Iterator[tuple[str, Any, Any]]:
+    """Give the recorded events of a function: a name, the event, what is expected of it."""
+    for path in sorted((ROOT / "tests" / "events" / function).glob("*.expected.json")):
+        event = path.with_name(path.name.replace(".expected", ""))
+        yield path.name, json.loads(event.read_text()), json.loads(path.read_text())
+
+
+def test_the_decorator_answers_every_record_of_every_recorded_event_in_order(start: Start):
+    with start("decorator") as function:
+        for name, event, _ in events("decorator"):
+            outcome = function.invoke(event)
+
+            assert outcome.error is None, f"{name}: {function.log}"
+            answered = [record["recordId"] for record in outcome.answer["records"]]
+            assert answered == [record["recordId"] for record in event["records"]], name
+
+
+def test_the_ingestor_puts_every_line_of_every_recorded_event_or_fails(start: Start, aws: Aws):
+    with start("ingestor", DELIVERY_STREAM_NAME="flows") as function:
+        for name, event, expected in events("ingestor"):
+            aws.records.clear()
+
+            outcome = function.invoke(event)
+
+            assert (outcome.error is not None) == (expected is None), f"{name}: {function.log}"
+            lines = [json.loads(base64.b64decode(record))["line"] for record in aws.records]
+            assert lines == (expected or []), name
 
 
 @pytest.mark.parametrize(
