@@ -221,7 +221,7 @@ def _with_instances(found: Snapshot, captures: Sequence[Snapshot]) -> Snapshot:
     for one in captures[-1:]:
         known = {instance.instance_id: instance for instance in one.instances}
     instances = {i: known[i] for e in found.interfaces if (i := e.instance_id or "") in known}
-    gaps = tuple((kind, s) for kind in ("instances", "interfaces") for s in found.scopes)
+    gaps = (*(("instances", scope) for scope in found.scopes), *found.gaps)
     return replace(
         found,
         instances=tuple(instances[i] for i in sorted(instances)),
