@@ -1,71 +1,98 @@
 """
-A stack of aws-vpc-flow-log-appender becomes ours where it is: what names its functions goes on.
+The stack of aws-vpc-flow-log-appender becomes this one where it is.
 
-The stack before is as small as it can be and still has the logical ids, outputs and exports of the original's.
+The old stack is a small one of the same names: two functions of Node, their outputs and exports. That Firehose and
+CloudWatch Logs go on invoking the functions follows from their ARNs, which stay: the emulator, as AWS, keeps the name
+it has given a function as long as the resource is the same.
 """
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
-from typing import Any
 
+import orjson
 import pytest
-from deployed import deploy, line, transformation_event
+from deployed import Network, Stack, deploy, line, transformation_event
 from emulator import Emulator
 
 pytestmark = pytest.mark.integration
 
-FUNCTIONS = ("FlowLogDecoratorFunction", "FlowLogIngestionFunction")
-
-BEFORE = """
-AWSTemplateFormatVersion: "2010-09-09"
+OLD = """
 Transform: AWS::Serverless-2016-10-31
 Parameters:
-  GeolocationEnabled: { Type: String, Default: "false" }
+  GeolocationEnabled: {Type: String, Default: "false", AllowedValues: ["true", "false"]}
 Resources:
-  FlowLogIngestionFunction:
+  FlowLogIngestionFunction: &function
     Type: AWS::Serverless::Function
     Properties:
+      Runtime: nodejs20.x
       Handler: index.handler
-      Runtime: python3.12
-      InlineCode: "def handler(event, context): return 'before'"
-  FlowLogDecoratorFunction:
-    Type: AWS::Serverless::Function
-    Properties:
-      Handler: index.handler
-      Runtime: python3.12
-      Timeout: 120
-      InlineCode: "def handler(event, context): return 'before'"
+      InlineCode: exports.handler = async () => "old"
+  FlowLogDecoratorFunction: *function
 Outputs:
   LambdaFlowLogDecorator:
     Value: !GetAtt FlowLogDecoratorFunction.Arn
-    Export: { Name: FlowLogDecoratorFunction }
+    Export: {Name: FlowLogDecoratorFunction}
   LambdaFlowLogIngestion:
     Value: !GetAtt FlowLogIngestionFunction.Arn
-    Export: { Name: FlowLogIngestionFunction }
+    Export: {Name: FlowLogIngestionFunction}
 """
+NAME = "vpc-flow-log-appender"
 
 
-def exports(emulator: Emulator) -> dict[str, Any]:
-    listed = emulator.client("cloudformation").list_exports()["Exports"]
-    return {one["Name"]: one["Value"] for one in listed}
+@pytest.fixture(scope="module")
+def old(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Stack:
+    template = tmp_path_factory.mktemp("old") / "template.yaml"
+    template.write_text(OLD)
+    stack = deploy(emulator, template, NAME, GeolocationEnabled="false")
+    assert stack.invoke("FlowLogDecoratorFunction", {}) == "old"
+    assert stack.outputs["LambdaFlowLogDecorator"]
+    return stack
 
 
-def test_the_functions_keep_their_names_and_do_our_work(
-    emulator: Emulator, built: Path, tmp_path: Path
+@pytest.fixture(scope="module")
+def updated(emulator: Emulator, built: Path, old: Stack) -> Stack:
+    return deploy(emulator, built, NAME, GeolocationEnabled="true")
+
+
+def test_functions_keep_their_arns_and_the_stack_its_exports(
+    emulator: Emulator, old: Stack, updated: Stack
 ) -> None:
-    (tmp_path / "template.yaml").write_text(BEFORE)
-    before = deploy(
-        emulator, tmp_path / "template.yaml", "vpc-flow-log-appender", GeolocationEnabled="false"
-    )
-    assert before.invoke("FlowLogDecoratorFunction", {}) == "before"
-    names = {function: before.physical_id(function) for function in FUNCTIONS}
-    exported = exports(emulator)
+    exports = {
+        one["Name"]: one["Value"]
+        for one in emulator.client("cloudformation").list_exports()["Exports"]
+    }
 
-    after = deploy(emulator, built, "vpc-flow-log-appender", GeolocationEnabled="true")
+    assert old.outputs.items() <= updated.outputs.items()
+    assert exports == {
+        "FlowLogDecoratorFunction": old.outputs["LambdaFlowLogDecorator"],
+        "FlowLogIngestionFunction": old.outputs["LambdaFlowLogIngestion"],
+    }
 
-    assert {function: after.physical_id(function) for function in FUNCTIONS} == names
-    assert exports(emulator) == exported
-    record = line("eni-0a1b2c3d4e5f60718", "203.0.113.7", "10.0.1.24", 443).encode()
-    answer = after.invoke("FlowLogDecoratorFunction", transformation_event(record))
-    assert [record["result"] for record in answer["records"]] == ["Ok"]
+
+def test_its_one_parameter_makes_two_functions_and_no_stream_or_bucket(
+    emulator: Emulator, updated: Stack
+) -> None:
+    functions = emulator.client("lambda").list_functions()["Functions"]
+    buckets = [one["Name"] for one in emulator.client("s3").list_buckets()["Buckets"]]
+
+    assert {one["Handler"] for one in functions} == {
+        "vpcflow.lambdas.ingestor.handler",
+        "vpcflow.lambdas.decorator.handler",
+    }
+    assert not emulator.client("firehose").list_delivery_streams()["DeliveryStreamNames"]
+    assert buckets == ["code"]
+
+
+def test_bare_lines_still_on_the_stream_are_decorated_from_what_ec2_says(
+    updated: Stack, network: Network
+) -> None:
+    bare = line(network.web, "203.0.113.7", network.web_address, 443).encode()
+
+    (record,) = updated.invoke("FlowLogDecoratorFunction", transformation_event(bare))["records"]
+
+    document = orjson.loads(base64.b64decode(record["data"]))
+    assert record["result"] == "Ok"
+    assert document["security-group-ids"] == network.web_groups
+    assert document["direction"] == "inbound"
