@@ -67,8 +67,8 @@ def test_a_domain_gets_the_template_before_the_stream_gets_its_rights():
         index_template("appender", "flows"),
     )
     assert endpoint.changes[1:] == [
-        f"{SECURITY}/roles/vpcflow_writer",
-        f"{SECURITY}/rolesmapping/vpcflow_writer",
+        f"{SECURITY}/roles/vpcflow_writer_flows",
+        f"{SECURITY}/rolesmapping/vpcflow_writer_flows",
     ]
     assert endpoint.asked[-1][2] == {"backend_roles": [WRITER]}
 

@@ -558,6 +558,18 @@ def test_an_alarm_of_ours_is_on_a_metric_that_the_functions_write(name: str):
             assert metric["Dimensions"][0]["Value"] in FUNCTIONS
 
 
+def test_the_metrics_of_the_runbook_are_written():
+    telemetry = importlib.import_module("vpcflow.lambdas.telemetry")
+    runbook = (ROOT / "docs" / "runbook.md").read_text()
+
+    told = set(
+        re.findall(r"`((?:failed|records|rejected|refresh|look|geo|shed|puts)_[a-z_]+)`", runbook)
+    )
+
+    assert told
+    assert told <= {metric.name for metric in telemetry.METRICS}
+
+
 def metrics_of(alarm: dict[str, Any]) -> list[dict[str, Any]]:
     """All metrics of an alarm, those of any topology."""
     found = []

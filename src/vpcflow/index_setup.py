@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 SERVICES = ("es", "aoss")
 """A domain, or a serverless collection."""
 
-WRITER = "vpcflow_writer"
-"""Role, and its mapping, of the stream's IAM role in a domain with fine-grained access control."""
+WRITER = "vpcflow_writer_"
+"""
+Begins the name of the role that the stream gets in a domain with fine-grained access control; the index's name ends it,
+since several stacks may share a domain.
+"""
 
 _SECURITY = "_plugins/_security/api"
 _PAUSES_S = (2, 4, 8, 15)
@@ -77,8 +80,9 @@ def set_up(
     patient.ask("PUT", f"_index_template/{wanted.index_name}", template)
     if not patient.has_access_control():
         return
-    patient.ask("PUT", f"{_SECURITY}/roles/{WRITER}", _writer_role(wanted.index_name))
-    patient.ask("PUT", f"{_SECURITY}/rolesmapping/{WRITER}", {"backend_roles": [wanted.writer_arn]})
+    writer = WRITER + wanted.index_name
+    patient.ask("PUT", f"{_SECURITY}/roles/{writer}", _writer_role(wanted.index_name))
+    patient.ask("PUT", f"{_SECURITY}/rolesmapping/{writer}", {"backend_roles": [wanted.writer_arn]})
     if wanted.admin_arn:
         for role in ("all_access", "security_manager"):
             _let_in(patient, role, wanted.admin_arn)
