@@ -208,6 +208,15 @@ def test_of_a_regions_folder_the_days_are_listed_at_once(
     ]
 
 
+def test_of_a_range_of_years_only_folders_that_are_there_are_listed() -> None:
+    objects = store(default(at("2026-02-10T10:00")))
+
+    found = keys(objects, "s3://logs/", times("1970-01-02T00:00", "2100-01-01T00:00"))
+
+    assert len(found) == 1
+    assert len(objects.listed) < 20
+
+
 @layouts
 @pytest.mark.parametrize(
     ("since", "until"),
@@ -418,13 +427,19 @@ def test_an_object_that_is_passed_by_is_closed() -> None:
 
 def test_a_fault_is_met_where_it_is_and_not_before() -> None:
     class Breaking(io.BytesIO):
-        def read(self, size: int | None = -1, /) -> bytes:
-            if data := super().read(size):
-                return data
-            raise OSError("broken")
+        """Breaks at its end once, and then says that it is whole."""
 
-    one = Input("s3://logs/a", None, lambda: Breaking(b"x" * 30))
-    stream = read_ahead([one, one])[0].open()
+        faults = iter([OSError("broken")])
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            data = super().read(size)
+            if not data and (fault := next(self.faults, None)):
+                raise fault
+            return data
+
+    breaking = Input("s3://logs/a", None, lambda: Breaking(b"x" * 30))
+    whole = Input("s3://logs/b", None, io.BytesIO)
+    stream = read_ahead([breaking, whole])[0].open()
 
     assert stream.read(20) + stream.read(20) == b"x" * 30
     with pytest.raises(OSError, match="broken"):

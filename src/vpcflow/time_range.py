@@ -19,6 +19,8 @@ class TimeRange(NamedTuple):
 
     >>> ALWAYS.is_open, TimeRange(0, 60).meets(59.5, 90), TimeRange(0, 60).meets(60, 90)
     (True, True, False)
+    >>> TimeRange(0, 60).meets(-9, 0), TimeRange(0, 60).meets(0, 0)
+    (False, True)
     """
 
     since: float | None = None

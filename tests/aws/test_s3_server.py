@@ -77,6 +77,25 @@ def test_an_upload_appears_whole(client: Any, bucket: str, size: int, tmp_path: 
     assert s3.read(bucket, "a") == file.read_bytes()
 
 
+def test_an_upload_ends_with_the_checksums_of_its_parts_which_s3_asks_for(
+    client: Any, bucket: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(bytes((5 << 20) + 1))
+    given: list[dict[str, Any]] = []
+    client.meta.events.register(
+        "provide-client-params.s3.CompleteMultipartUpload",
+        lambda params, **_: given.extend(params["MultipartUpload"]["Parts"]),
+    )
+
+    upload = S3(client, part_bytes=5 << 20).upload(bucket, "a")
+    upload.send(file)
+    upload.complete()
+
+    assert [one["PartNumber"] for one in given] == [1, 2]
+    assert all(one.get("ChecksumCRC32") for one in given)
+
+
 def test_an_upload_goes_without_checksums_where_a_store_knows_none(
     client: Any, bucket: str, tmp_path: Path
 ) -> None:
