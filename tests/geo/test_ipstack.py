@@ -312,6 +312,20 @@ def test_a_service_that_fails_three_times_in_a_row_is_left_alone_for_a_minute():
     assert service.reasons == {"geo_bad_status": 15}
 
 
+def test_the_longest_rest_is_kept():
+    answers = [(500, b""), (500, b""), [error(104), {}]]
+    service = Ipstack(lambda _: answers.pop(0))
+    lookup = service.lookup(bulk=True)
+    for _ in range(3):
+        cities(lookup, HERE, THERE)
+
+    service.wall.now_s += 3600
+    cities(lookup, HERE, THERE)
+
+    assert len(service.asked) == 3
+    assert service.reasons["geo_quota_spent"] == 3
+
+
 def test_a_failure_now_and_then_stops_nothing():
     service = Ipstack()
     service.answer = lambda asked: (

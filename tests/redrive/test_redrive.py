@@ -65,8 +65,9 @@ class FakeQueue:
         self.hidden.remove(message)
         self.visible.append(message)
 
-    def send(self, body: str) -> None:
+    def send(self, body: str) -> str:
         self.visible.append(Message(body, body, body))
+        return body
 
 
 def notice(key: str) -> str:
@@ -295,6 +296,26 @@ def test_messages_are_handed_on_to_another_queue_as_they_are():
     assert target.bodies == [notice("k"), "x"]
     assert (source.visible, source.hidden, paces) == ([], [], [1, 1])
     assert (books.found, books.delivered) == (2, 2)
+
+
+class FailingQueue(FakeQueue):
+    """A queue whose reader fails at once: what is sent to it ends among the dead letters, under its id."""
+
+    def __init__(self, dead_letters: FakeQueue) -> None:
+        super().__init__("q")
+        self._dead_letters = dead_letters
+
+    def send(self, body: str) -> str:
+        return self._dead_letters.send(body)
+
+
+def test_a_message_that_comes_back_is_not_handed_on_again():
+    source, books = FakeQueue("dead", "x", "y", "z"), Books()
+
+    hand_on(source, FailingQueue(source), books)
+
+    assert (books.found, books.delivered) == (3, 3)
+    assert [message.body for message in source.hidden] == ["x", "y", "z"]
 
 
 def test_messages_that_are_counted_stay():

@@ -74,7 +74,8 @@ class SqsQueue:
                 QueueUrl=self.url, ReceiptHandle=message.receipt, VisibilityTimeout=0
             )
 
-    def send(self, body: str) -> None:
-        """Send a message."""
+    def send(self, body: str) -> str:
+        """Send a message, and give its id, which it keeps where it ends among the dead letters."""
         with aws_errors(f"send a message to the queue {self.name!r}"):
-            self._sqs.send_message(QueueUrl=self.url, MessageBody=body)
+            answer = self._sqs.send_message(QueueUrl=self.url, MessageBody=body)
+        return str(answer["MessageId"])

@@ -53,8 +53,8 @@ class Queue(Protocol):
         """Let others see a message received again at once."""
         ...
 
-    def send(self, body: str) -> None:
-        """Send a message; when this returns, the queue has it."""
+    def send(self, body: str) -> str:
+        """Send a message; when this returns, the queue has it, under the id given."""
         ...
 
 
@@ -122,11 +122,18 @@ def hand_on(
     *,
     pace: Callable[[int], None] = lambda _: None,
 ) -> None:
-    """Send each message of a queue to another as it is, and then delete it; the books count messages."""
+    """
+    Send each message of a queue to another as it is, and then delete it; the books count messages.
+
+    One that fails again meanwhile, and comes back under the id it was sent with, is left: else this would never end.
+    """
+    sent: set[str] = set()
     while received := source.receive():
         for message in received:
+            if message.message_id in sent:
+                continue
             pace(1)
-            target.send(message.body)
+            sent.add(target.send(message.body))
             source.delete(message)
             books.found += 1
             books.delivered += 1
