@@ -151,3 +151,23 @@ def test_missing_credentials_are_not_waited_for():
         run(DOMAIN, endpoint)
 
     assert endpoint.now == 0
+
+
+def test_a_domain_deletes_indexes_of_longer_ago_than_is_wanted():
+    endpoint = Endpoint(vpcflow_flows=[Answer(404)])
+
+    run(DOMAIN._replace(keep_days=35), endpoint)
+
+    (policy,) = [body["policy"] for _, path, body in endpoint.asked if body and "_ism" in path]
+    young, old = policy["states"]
+    assert young["transitions"] == [{"state_name": "old", "conditions": {"min_index_age": "35d"}}]
+    assert old["actions"] == [{"delete": {}}]
+    assert policy["ism_template"][0]["index_patterns"] == ["flows-*"]
+
+
+def test_a_policy_that_is_there_is_replaced_by_its_version():
+    endpoint = Endpoint(vpcflow_flows=[Answer(200, {"_seq_no": 7, "_primary_term": 1})])
+
+    run(DOMAIN._replace(keep_days=35), endpoint)
+
+    assert "_plugins/_ism/policies/vpcflow_flows?if_seq_no=7&if_primary_term=1" in endpoint.changes

@@ -267,6 +267,18 @@ def test_the_policies_of_a_collection_are_json_and_let_in_whom_they_should(admin
     assert [one["Principal"] for one in others] == ([[admin]] if admin else [])
 
 
+def test_documents_are_kept_for_ever_or_for_the_days_that_are_given():
+    forever = stack(Ingest="ingestor", Destination="opensearch-serverless")
+    month = stack(Ingest="ingestor", Destination="opensearch-serverless", IndexRetentionDays="30")
+
+    assert not forever.of_type("AWS::OpenSearchServerless::LifecyclePolicy")
+    (policy,) = month.of_type("AWS::OpenSearchServerless::LifecyclePolicy").values()
+    (rule,) = json.loads(policy["Properties"]["Policy"])["Rules"]
+    assert rule["MinIndexRetention"] == "30d"
+    assert rule["Resource"] == ["index/vpc-flow-logs/vpc-flow-logs*"]
+    assert month.resources["OpenSearchIndex"]["Properties"]["KeepDays"] == "30"
+
+
 def test_version_11_fields_get_their_tags():
     made = stack(
         Ingest="direct",

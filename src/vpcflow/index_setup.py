@@ -24,6 +24,10 @@ Begins the name of the role that the stream gets in a domain with fine-grained a
 since several stacks may share a domain.
 """
 
+POLICY = "vpcflow_"
+"""Begins the name of the policy by which a domain deletes old indexes; the index's name ends it."""
+
+_PRIORITY = 200
 _SECURITY = "_plugins/_security/api"
 _PAUSES_S = (2, 4, 8, 15)
 _PASSING = frozenset({401, 403, 404, 429, 500, 502, 503, 504})
@@ -53,13 +57,18 @@ class Endpoint(Protocol):
 
 
 class Wanted(NamedTuple):
-    """What is to be there: documents of a schema, in an index, written by a role and looked at by an administrator."""
+    """
+    What is to be there: documents of a schema, in an index, written by a role and looked at by an administrator.
+
+    ``keep_days`` is for how long a domain keeps the index of a day; None for ever.
+    """
 
     service: str
     schema: str
     index_name: str
     writer_arn: str
     admin_arn: str | None = None
+    keep_days: int | None = None
 
 
 def set_up(
@@ -78,6 +87,8 @@ def set_up(
         patient.ask("PUT", f"_index_template/{wanted.index_name}", without_flat_objects(template))
         return
     patient.ask("PUT", f"_index_template/{wanted.index_name}", template)
+    if wanted.keep_days is not None:
+        _keep_for(patient, wanted.index_name, wanted.keep_days)
     if not patient.has_access_control():
         return
     writer = WRITER + wanted.index_name
@@ -109,6 +120,29 @@ def _writer_role(index: str) -> dict[str, Any]:
                 "allowed_actions": ["indices_monitor", "indices:monitor/settings/get"],
             },
         ],
+    }
+
+
+def _keep_for(patient: _Patient, index: str, days: int) -> None:
+    """Install the policy that deletes indexes so many days old, over the one that is there, if one is."""
+    path = f"_plugins/_ism/policies/{POLICY}{index}"
+    known = patient.ask("GET", path, absent=True)
+    if known:
+        # A policy is only replaced by who names the version that it replaces.
+        path += f"?if_seq_no={known['_seq_no']}&if_primary_term={known['_primary_term']}"
+    patient.ask("PUT", path, {"policy": _retention(index, days)})
+
+
+def _retention(index: str, days: int) -> dict[str, Any]:
+    old = {"state_name": "old", "conditions": {"min_index_age": f"{days}d"}}
+    return {
+        "description": "Written by vpcflow for the indexes of its stream",
+        "default_state": "young",
+        "states": [
+            {"name": "young", "actions": [], "transitions": [old]},
+            {"name": "old", "actions": [{"delete": {}}], "transitions": []},
+        ],
+        "ism_template": [{"index_patterns": [f"{index}-*"], "priority": _PRIORITY}],
     }
 
 

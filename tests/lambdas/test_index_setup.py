@@ -101,6 +101,7 @@ def event(server: Server, request: str = "Create", **properties: str) -> dict[st
             "Schema": "appender",
             "WriterRoleArn": WRITER,
             "AdminArn": "",
+            "KeepDays": "0",
             "SetupRoleArn": "",
             **properties,
         },

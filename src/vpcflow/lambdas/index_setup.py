@@ -76,6 +76,7 @@ def set_up_index(properties: Any, within_s: float) -> dict[str, str]:
         properties["Index"],
         properties["WriterRoleArn"],
         properties.get("AdminArn") or None,
+        int(properties.get("KeepDays") or 0) or None,
     )
     endpoint = OpenSearch(
         properties["Endpoint"], service, role_arn=properties.get("SetupRoleArn") or None
