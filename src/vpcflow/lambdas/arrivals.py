@@ -9,7 +9,7 @@ from vpcflow.lambdas.geolocation import open_geolocation
 from vpcflow.lambdas.settings import ACTIONS, LOG_STATUSES
 from vpcflow.object_delivery import ObjectDelivery
 from vpcflow.object_events import new_objects
-from vpcflow.object_store import ObjectUrl, is_object_url, parse_object_url
+from vpcflow.object_store import parse_object_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vpcflow.lambdas.settings import Settings
     from vpcflow.lambdas.telemetry import Batch, Telemetry
     from vpcflow.object_delivery import Output
-    from vpcflow.object_store import ObjectStore
+    from vpcflow.object_store import ObjectStore, ObjectUrl
 
 FIREHOSE = "firehose"
 
@@ -32,11 +32,11 @@ def check_settings(settings: Settings) -> None:
     if settings.output == FIREHOSE and not settings.delivery_stream_name:
         raise SettingsError("OUTPUT='firehose': needs DELIVERY_STREAM_NAME")
     if settings.output != FIREHOSE:
-        if not is_object_url(settings.output):
-            raise SettingsError(
-                f"OUTPUT={settings.output!r}: may be firehose or s3://BUCKET/PREFIX/"
-            )
-        parse_object_url(settings.output)
+        try:
+            parse_object_url(settings.output)
+        except FormatError as error:
+            words = f"OUTPUT={settings.output!r}: may be firehose or s3://BUCKET/PREFIX/"
+            raise SettingsError(words) from error
 
 
 class Arrivals:
