@@ -169,7 +169,7 @@ class Sender:
     """
     Puts any number of records on a stream, a call's worth at a time, at most ``rate`` a second where one is given.
 
-    It gives up where a call's worth has made no progress for ``patience_s``: the rest is ``NOT_SENT``. Made to be used
+    It gives up where a call's worth is not all taken within ``patience_s``: the rest is ``NOT_SENT``. Made to be used
     for one run: the rate is kept over all calls of ``send``.
     """
 
