@@ -203,6 +203,12 @@ def test_settings_reach_the_transformation() -> None:
     assert made.told["records_requeued"] == 1
 
 
+def test_a_status_that_aws_may_add_is_delivered_where_no_setting_leaves_any_out() -> None:
+    made = Made()
+
+    assert results(made(event(line(1, status="NEWDATA", action="OTHER")))) == ["Ok"]
+
+
 def test_all_names_of_what_is_shed_are_metrics() -> None:
     assert {f"shed_{name}" for name in SHED_NAMES} <= set(METRIC_BY_NAME)
 

@@ -27,6 +27,7 @@ from transforming import (
 from vpcflow.errors import AwsError
 from vpcflow.layout import parse_log_format
 from vpcflow.pipeline import Layouts
+from vpcflow.transform.unpack import MAX_UNPACKED_BYTES
 
 DENIED = AwsError("cannot put: AccessDenied", code="AccessDeniedException", permanent=True)
 V3 = "${version} ${account-id} ${interface-id} ${srcaddr} ${dstaddr} ${srcport} ${tcp-flags}"
@@ -431,3 +432,49 @@ def test_the_appenders_documents_are_those_of_the_file_pipeline() -> None:
     assert document["source-city"] == ""
     assert document["destaddr"] == "10.0.1.24"
     assert "event_id" not in document
+
+
+def test_a_record_of_which_one_line_is_not_surely_back_fails_whole() -> None:
+    stream = FakeStream(lambda one: "InternalFailure" if b"worse" in one else None)
+
+    done = checked(event(f"{line(1)}\nbad\nworse"), a_set(stream=stream), remaining_s=8)
+
+    assert results(done) == ["ProcessingFailed"]
+    assert (done.books.failed, done.books.rejected.total(), done.books.requeued) == (1, 2, 0)
+
+
+def test_a_document_alone_that_does_not_fit_fails_and_does_not_go_round() -> None:
+    how = a_set(response_limit_bytes=300)
+    large = json.dumps({"v": 1, "document": json.dumps({"text": "x" * 400})})
+
+    done = checked(event(large), how)
+
+    assert results(done) == ["ProcessingFailed"]
+    assert how.stream.calls == []
+
+
+def test_documents_of_one_record_that_do_not_fit_go_back_singly() -> None:
+    how = a_set(response_limit_bytes=300)
+    bodies = [json.dumps({"n": n, "x": "x" * 90}) for n in (1, 2)]
+    two = "".join(json.dumps({"v": 1, "document": body}) for body in bodies)
+
+    done = checked(event(two), how)
+
+    assert results(done) == ["Dropped"]
+    assert [json.loads(one["document"])["n"] for one in how.stream.taken] == [1, 2]
+
+
+def test_lines_of_one_event_have_ids_of_their_own_as_the_ingestor_gives_them() -> None:
+    layouts = FakeReferences(layouts=Layouts([parse_log_format(V3)]))
+
+    done = transform(cloudwatch(f"{V3_LINE}\n{V3_LINE}", first_id=41), references=layouts)
+
+    first, second = documents(done)[0]
+    assert (first["cloudwatch_event_id"], second["cloudwatch_event_id"]) == ("41", "41:2")
+    assert first["event_id"] != second["event_id"]
+
+
+def test_a_record_that_unzips_to_more_than_any_batch_holds_fails() -> None:
+    done = transform(zipped(b"\n" * (MAX_UNPACKED_BYTES + 1)), line(1))
+
+    assert results(done) == ["ProcessingFailed", "Ok"]
