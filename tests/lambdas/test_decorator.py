@@ -262,6 +262,17 @@ def test_a_wrong_setting_stops_the_cold_start_with_one_clear_line() -> None:
     assert "; MAX_ATTEMPTS='x': may be a whole number from 0 to 10" in told
 
 
+@pytest.mark.parametrize("name", ["NETWORKS", "AWS_RANGES", "GEO_DATABASE"])
+def test_a_local_file_that_is_not_there_stops_the_cold_start_too(name: str) -> None:
+    environ = {"GEOLOCATION_ENABLED": "true", name: "none.json"}
+
+    done = _imported("import vpcflow.lambdas.decorator", **environ)
+
+    assert done.returncode != 0
+    assert json.loads(done.stdout)["event"] == "wrong settings"
+    assert "none.json" in done.stdout
+
+
 def test_the_import_makes_no_client_and_pulls_in_nothing_of_other_doors() -> None:
     program = (
         "import boto3, sys\n"

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 _PERMANENT_CODES = frozenset(
     "AccessDenied AccessDeniedException AuthFailure ExpiredToken ExpiredTokenException InvalidAccessKeyId"
     " InvalidAccessKeyIdException InvalidArgumentException InvalidClientTokenId InvalidKMSResourceException"
-    " InvalidBucketName InvalidObjectState InvalidParameterValue InvalidSignatureException NoSuchBucket NoSuchKey"
-    " OptInRequired ParameterNotFound"
+    " InvalidBucketName InvalidObjectState InvalidParameterValue InvalidSignatureException InvalidSourceException"
+    " NoSuchBucket NoSuchKey OptInRequired ParameterNotFound"
     " PermanentRedirect QueueDoesNotExist ResourceNotFoundException SignatureDoesNotMatch UnauthorizedOperation"
     " UnrecognizedClientException ValidationException AWS.SimpleQueueService.NonExistentQueue 401 403 404".split()
 )

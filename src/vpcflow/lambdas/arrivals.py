@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vpcflow.errors import AwsError, FormatError, SettingsError
-from vpcflow.lambdas.geolocation import open_geolocation
+from vpcflow.lambdas.enrichment import check_lookups
 from vpcflow.lambdas.settings import ACTIONS, LOG_STATUSES
 from vpcflow.object_delivery import ObjectDelivery
 from vpcflow.object_events import new_objects
@@ -28,7 +28,7 @@ _LAST_S = 10.0
 
 def check_settings(settings: Settings) -> None:
     """Raise ``VpcflowError`` where the settings contradict each other."""
-    open_geolocation(settings)
+    check_lookups(settings)
     if settings.output == FIREHOSE and not settings.delivery_stream_name:
         raise SettingsError("OUTPUT='firehose': needs DELIVERY_STREAM_NAME")
     if settings.output != FIREHOSE:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from vpcflow.aws.clients import IN_A_FUNCTION
 from vpcflow.aws.firehose import open_stream
 from vpcflow.aws.inventory_source import open_inventory_source
-from vpcflow.lambdas.enrichment import Enrichment
+from vpcflow.lambdas.enrichment import Enrichment, check_lookups
 from vpcflow.lambdas.geolocation import open_geolocation
 from vpcflow.lambdas.settings import ACTIONS, LOG_STATUSES
 from vpcflow.lambdas.start import settings_at_start
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     OpenStream = Callable[[str, str | None], Stream]
 
-SETTINGS = settings_at_start("decorator", check=open_geolocation)
+SETTINGS = settings_at_start("decorator", check=check_lookups)
 
 # The response and the end of it all: what puts may not use up.
 _LAST_S = 1.0

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from vpcflow.aws_ranges import load_aws_ranges
 from vpcflow.enrich import Reference
 from vpcflow.errors import VpcflowError
+from vpcflow.lambdas.geolocation import open_geolocation
 from vpcflow.networks import load_networks
 from vpcflow.object_store import is_object_url, parse_object_url
 
@@ -92,6 +93,16 @@ class Enrichment:
         batch.count("inventory_missing", age_s is None)
         for counts in (self._inventories.counts, self._geolocation.counts, self._counts):
             batch.take(counts)
+
+
+def check_lookups(settings: Settings) -> None:
+    """Raise ``VpcflowError`` where lookup data is wrong that can be looked at before a function serves."""
+    open_geolocation(settings)
+    for name, load in ((settings.aws_ranges, load_aws_ranges), (settings.networks, load_networks)):
+        if name is not None and is_object_url(name):
+            parse_object_url(name)
+        elif name is not None:
+            load(name)
 
 
 def fetch_object(url: str) -> bytes:
