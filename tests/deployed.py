@@ -22,6 +22,7 @@ _MACHINE = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
 TARGET = f"python{sys.version_info.major}.{sys.version_info.minor}-{_MACHINE}"
 """The emulator runs functions in this machine's Python, whatever the template says: the code is built for that."""
 NOW = int(time.time())
+_LONGEST_S = 900
 
 
 class Network(NamedTuple):
@@ -123,6 +124,7 @@ def run(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        timeout=_LONGEST_S,
     )
     assert done.returncode == 0, f"{command[0]} ended with {done.returncode}:\n{done.stdout}"
     return done.stdout

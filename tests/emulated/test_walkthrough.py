@@ -3,8 +3,8 @@
 
 A comment before a block tells what this test does otherwise: ``<!-- not run: why -->`` leaves the block out,
 ``<!-- before: command -->`` runs what the reader has done already, or what stands for it. Where the emulator is not
-AWS: documents are there at once and are not compressed, functions reach nothing but this machine, and they run in its
-Python, for which ``make build`` is told to build.
+AWS: documents are there once a line has come through and are not compressed, functions reach nothing but this machine,
+and they run in its Python, for which ``make build`` is told to build.
 """
 
 from __future__ import annotations
