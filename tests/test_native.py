@@ -259,6 +259,19 @@ def test_rows_of_any_length_are_written_whatever_the_room(room: int) -> None:
     assert (len(buffers) > 1) == (room == 90 or room == 1)
 
 
+def test_what_stands_at_a_null_is_not_looked_at() -> None:
+    far = np.array([0, 2**30, -(2**30), 1] * 50, np.int32)
+    valid = pa.py_buffer(np.packbits([True, False, False, True] * 50, bitorder="little"))
+    codes = pa.Array.from_buffers(pa.int32(), len(far), [valid, pa.py_buffer(far)])
+
+    written = native.write_rows(
+        [native.Written(',"t":"', '"', "", pa.array(["a", "b"]), codes)], len(far), room=1 << 20
+    )
+
+    (buffer,) = written or ()
+    assert buffer.tobytes().splitlines() == [b'{"t":"a"}', b"{}", b"{}", b'{"t":"b"}'] * 50
+
+
 def test_lists_and_tags_are_written_from_where_they_are_sliced() -> None:
     texts = pa.array(["b", "a", "c", "a"]).dictionary_encode()
     struct = pa.StructArray.from_arrays([texts, texts[::-1]], ["key", "value"])

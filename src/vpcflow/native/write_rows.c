@@ -119,8 +119,8 @@ static uint8_t *write_member(uint8_t *at, const uint8_t *end, const struct colum
     int64_t place = column->kind == CODES ? codes[row] : row, size = DIGITS + 1;
     if (column->kind <= TEXTS)
         size = size_of(&column->texts, place);
-    /* Distinct texts are more than the processor's cache holds. */
-    if (column->kind == CODES && row + AHEAD < rows && codes[row + AHEAD] >= 0)
+    /* Distinct texts are more than the processor's cache holds. What stands at a null may be any number. */
+    if (column->kind == CODES && !column->valid && row + AHEAD < rows && codes[row + AHEAD] >= 0)
         __builtin_prefetch(column->texts.text + column->texts.offsets[codes[row + AHEAD]]);
     if (end - at < column->before_size + size + PADDING)
         return NULL;
