@@ -347,6 +347,8 @@ def test_what_the_decorator_gets_at_once_fits_its_answer():
         ({"Ingest": "decompression", "Destination": "opensearch"}, "works with Destination=s3"),
         ({"Ingest": "decompression", "Destination": "opensearch-serverless"}, "take Ingest=ingestor"),
         ({"Ingest": "ingestor", "Destination": "opensearch", "OneDocument": "false"}, "works with Destination=s3"),
+        ({"Ingest": "direct", "Destination": "s3", "OneDocument": "true"}, "leave it at auto"),
+        ({"Ingest": "decompression", "Destination": "s3", "OneDocument": "true"}, "leave it at auto"),
         ({"Ingest": "direct", "Destination": "opensearch", "Decorate": "false"}, "works with Destination=s3"),
         ({"Ingest": "ingestor", "Destination": "s3", "Decorate": "false"}, "works with Ingest=direct"),
         ({"Ingest": "ingestor", "Destination": "opensearch-existing"}, "needs OpenSearchDomainArn"),
