@@ -34,6 +34,7 @@ from vpcflow.fragments import column_parts, member
 from vpcflow.json_lines import lines, lines_in_pieces
 from vpcflow.layout import DEFAULT, Layout
 from vpcflow.lines import Lines
+from vpcflow.native.documents import Column, Texts
 from vpcflow.native.library import Compiled, load
 from vpcflow.native.lines import MISFITS_ONE_IN, read_at
 from vpcflow.parse import parse
@@ -399,6 +400,7 @@ def test_without_the_library_all_is_parsed_and_written_the_same(tmp_path: Path) 
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONSAFEPATH": "1"}
     names = "parse parse_properties corpus addresses pipeline".split()
     files = [*(f"tests/test_{name}.py" for name in names), "tests/enrich", "tests/schemas"]
+    files.append("tests/transform/test_transformation.py")
     which = "from vpcflow import native; assert not native.is_available(), native.__file__"
 
     subprocess.run([sys.executable, "-c", which], env=environment, check=True)
@@ -451,5 +453,58 @@ def read_quads_at(functions: Compiled, at: int, size: int) -> None:
     functions.read_ipv4(at, cuts.ctypes.data, len(cuts) - 1, *places)
 
 
+def write_at_the_edge(library: str) -> tuple[int, int]:
+    """Write rows of texts that end where memory ends into a room that does; give their number and a checksum."""
+    functions = load(Path(library))
+    random_, (text_end, room_end) = random.Random(7), (end_of_memory(), end_of_memory())
+    written = checksum = 0
+    for _ in range(2_000):
+        sizes = random_.choices((0, 1, 7, 31, 32, 33, 64, 200), k=random_.randint(1, 8))
+        offsets = np.cumsum([0, *sizes], dtype=np.int32)
+        text = bytes(random_.choices(b"abc", k=int(offsets[-1])))
+        ctypes.memmove(text_end - len(text), text, len(text))
+        texts = Texts(offsets.ctypes.data, text_end - len(text), len(text))
+        codes = np.array(random_.choices(range(-1, len(sizes)), k=20), np.int32)
+        bounds = np.arange(0, 21, 2, dtype=np.int32)
+        listed = np.abs(codes) % len(sizes)
+        wide = np.array(random_.choices((0, -1, 2**63 - 1, -(2**63), 42), k=20), np.int64)
+        held = [(b + bytes(32), len(b)) for b in (b',"x":"', b'"', b',"x":null')]
+        kinds = ((codes, 0), (wide, 3), (listed, 4))
+        laid_out = [Column(values=v.ctypes.data, texts=texts, kind=kind) for v, kind in kinds]
+        columns = (Column * 3)(*laid_out)
+        columns[2].bounds = bounds.ctypes.data
+        for column in columns:
+            for name, (padded, size) in zip(("before", "after", "null"), held):
+                setattr(column, name, padded)
+                setattr(column, f"{name}_size", size)
+        room, size, row = random_.randint(1, 1500), ctypes.c_int64(), 0
+        while row < 10:
+            at = room_end - room
+            row = functions.write_rows(columns, 3, row, 10, at, room, ctypes.byref(size))
+            checksum = zlib.crc32(ctypes.string_at(at, size.value), checksum)
+            room = min(2 * room, mmap.PAGESIZE) if not size.value else room
+        written += row
+        out = np.empty(4 * (len(text) // 3 + 1), np.uint8)
+        sizes_ = np.array([len(text)], np.int64)
+        pairs = np.empty(8192, np.uint8)
+        place = ctypes.cast(text_end - len(text), ctypes.c_char_p)
+        functions.base64(place, sizes_.ctypes.data, 1, out.ctypes.data, pairs.ctypes.data)
+        checksum = zlib.crc32(out[: (len(text) + 2) // 3 * 4].tobytes(), checksum)
+        functions.needs_escape(text_end - len(text), len(text))
+    return written, checksum
+
+
+def end_of_memory() -> int:
+    """Give an address behind which nothing may be touched, and before which two pages may."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    memory = mmap.mmap(-1, 3 * mmap.PAGESIZE)
+    _KEPT.append(memory)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    assert libc.mprotect(ctypes.c_void_p(start + 2 * mmap.PAGESIZE), mmap.PAGESIZE, 0) == 0
+    return start + 2 * mmap.PAGESIZE
+
+
+_KEPT: list[mmap.mmap] = []
+
 if __name__ == "__main__":
-    print(*read_at_the_edge(sys.argv[1]))
+    print(*read_at_the_edge(sys.argv[1]), *write_at_the_edge(sys.argv[1]))

@@ -40,7 +40,7 @@ class Written(NamedTuple):
     lists: pa.ListArray | None = None
 
 
-class _Texts(ctypes.Structure):
+class Texts(ctypes.Structure):
     """``struct texts`` of write_rows.c."""
 
     _fields_ = (
@@ -50,17 +50,17 @@ class _Texts(ctypes.Structure):
     )
 
 
-class _Column(ctypes.Structure):
+class Column(ctypes.Structure):
     """``struct column`` of write_rows.c."""
 
     _fields_ = (
         ("values", ctypes.c_void_p),
         ("valid", ctypes.c_void_p),
         ("first_bit", ctypes.c_int64),
-        ("texts", _Texts),
+        ("texts", Texts),
         ("bounds", ctypes.c_void_p),
         ("others", ctypes.c_void_p),
-        ("other_texts", _Texts),
+        ("other_texts", Texts),
         ("before", ctypes.c_char_p),
         ("after", ctypes.c_char_p),
         ("null", ctypes.c_char_p),
@@ -99,7 +99,7 @@ def _rows_written(
 ) -> Iterator[npt.NDArray[np.uint8]]:
     # What the library is given the addresses of is held here, as long as it may be called: ``columns`` and ``held``.
     held: list[object] = []
-    laid_out = (_Column * len(columns))(*[_laid_out(column, held) for column in columns])
+    laid_out = (Column * len(columns))(*[_laid_out(column, held) for column in columns])
     row, size = 0, ctypes.c_int64()
     while row < rows:
         out = np.empty(room, np.uint8)
@@ -111,8 +111,8 @@ def _rows_written(
             room *= 2
 
 
-def _laid_out(column: Written, held: list[object]) -> _Column:
-    laid_out = _Column()
+def _laid_out(column: Written, held: list[object]) -> Column:
+    laid_out = Column()
     if column.lists is not None:
         _lay_lists(laid_out, column.lists, held)
     elif column.texts is None:
@@ -129,7 +129,7 @@ def _laid_out(column: Written, held: list[object]) -> _Column:
     return laid_out
 
 
-def _lay_codes(laid_out: _Column, column: Written, held: list[object]) -> None:
+def _lay_codes(laid_out: Column, column: Written, held: list[object]) -> None:
     laid_out.kind = _TEXTS if column.codes is None else _CODES
     if isinstance(column.codes, np.ndarray):
         codes = np.ascontiguousarray(column.codes, np.int32)
@@ -142,13 +142,13 @@ def _lay_codes(laid_out: _Column, column: Written, held: list[object]) -> None:
         _lay_nulls(laid_out, column.texts)
 
 
-def _lay_numbers(laid_out: _Column, numbers: pa.Array, held: list[object]) -> None:
+def _lay_numbers(laid_out: Column, numbers: pa.Array, held: list[object]) -> None:
     laid_out.kind = _INT32 if numbers.type.bit_width == 32 else _INT64
     laid_out.values = _address(numbers, held)
     _lay_nulls(laid_out, numbers)
 
 
-def _lay_lists(laid_out: _Column, lists: pa.ListArray, held: list[object]) -> None:
+def _lay_lists(laid_out: Column, lists: pa.ListArray, held: list[object]) -> None:
     laid_out.kind = _LISTS
     buffers = lists.buffers()
     held.append(buffers)
@@ -164,7 +164,7 @@ def _lay_lists(laid_out: _Column, lists: pa.ListArray, held: list[object]) -> No
     laid_out.texts = _texts(keys.dictionary, held)
 
 
-def _lay_nulls(laid_out: _Column, array: pa.Array) -> None:
+def _lay_nulls(laid_out: Column, array: pa.Array) -> None:
     """Say where null is; the buffers are held already."""
     if array.null_count:
         laid_out.valid = array.buffers()[0].address
@@ -177,8 +177,8 @@ def _address(array: pa.Array, held: list[object]) -> int:
     return int(data.address + array.type.bit_width // 8 * array.offset)
 
 
-def _texts(texts: pa.StringArray, held: list[object]) -> _Texts:
+def _texts(texts: pa.StringArray, held: list[object]) -> Texts:
     _, offsets, data = texts.buffers()
     held.append((texts, offsets, data))
     start = offsets.address + 4 * texts.offset
-    return _Texts(start, None if data is None else data.address, 0 if data is None else data.size)
+    return Texts(start, None if data is None else data.address, 0 if data is None else data.size)
