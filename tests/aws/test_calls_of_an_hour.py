@@ -128,7 +128,7 @@ def test_with_snapshots_ec2_hardly_notices_the_decorators() -> None:
         # How often they look for snapshots makes no difference to EC2, and all to how long this takes.
         origin = FromObjects(
             lambda s=store: s, "s3://b/p/", 600,
-            history_s=120, clock=own, counts=Counter(), warn=print,
+            history_s=120, clock=own, monotonic=own, counts=Counter(), warn=print,
         )  # fmt: skip
         decorate(number, own.now, origin, own, calls)
 

@@ -84,6 +84,7 @@ class World:
             60,
             history_s=self.history_s,
             clock=self.clock,
+            monotonic=self.clock,
             counts=self.counts,
             warn=self.said.append,
         )
@@ -169,6 +170,28 @@ def test_of_a_long_history_one_snapshot_for_each_ten_minutes_is_read() -> None:
     assert found[-21:] == [-60 * minute for minute in range(20, -1, -1)]
     assert 30 <= len(found) - 21 <= 36
     assert found[-1] - found[0] <= 6 * HOUR_S
+
+
+def test_a_history_that_takes_long_is_read_from_the_newest_on_and_goes_on_later() -> None:
+    world = World()
+    for back in range(0, 40 * 60, 60):
+        world.put(snapshot(T - back, eni(1)))
+    read = world.store.read
+
+    def slow(bucket: str, key: str) -> bytes:
+        world.clock.now += 4
+        return read(bucket, key)
+
+    world.store.read = slow  # type: ignore[method-assign]
+    first = times(world.source.current())
+    world.wait(60)
+    second = times(world.source.current())
+
+    assert 0 < len(first) < len(second)
+    assert first == second[-len(first) :]
+    assert first[-1] == 0
+    assert not world.said
+    assert not world.counts
 
 
 def test_what_has_left_the_history_is_forgotten() -> None:

@@ -15,9 +15,8 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from vpcflow.aws.clients import IN_A_FUNCTION as SHORT
-from vpcflow.aws.clients import client
-from vpcflow.aws.ec2 import IN_A_FUNCTION, Ec2, Target, open_ec2
+from vpcflow.aws.clients import IN_A_FUNCTION, Patience, client
+from vpcflow.aws.ec2 import Ec2, Target, open_ec2
 from vpcflow.aws.look_ups import PAUSE_S, LookUps
 from vpcflow.aws.origins import FromEc2, FromFiles, FromObjects
 from vpcflow.aws.s3 import S3
@@ -51,6 +50,10 @@ COUNTS = (
 
 _MOST_LOOK_UPS_KEPT = 30
 _RETRY_S = 60
+
+# A batch waits for these, and has two minutes in all: a page of a thousand interfaces may take seconds, a snapshot not.
+_FOR_PAGES = Patience(1, 12, 3)
+_FOR_SNAPSHOTS = Patience(1, 5, 2)
 
 
 class InventorySource:
@@ -184,18 +187,18 @@ def open_inventory_source(
     if settings.inventory == "aws":
         every_s = settings.inventory_max_age_s * (1 - 0.1 * jitter())
         origin = FromEc2(
-            lambda: open_ec2(Target(), patience=IN_A_FUNCTION), every_s,
+            lambda: open_ec2(Target(), patience=_FOR_PAGES), every_s,
             history_s=history_s, clock=clock, monotonic=monotonic, sleep=sleep, warn=warn,
         )  # fmt: skip
     elif is_object_url(settings.inventory):
         origin = FromObjects(
-            lambda: S3(patience=IN_A_FUNCTION), settings.inventory, settings.inventory_refresh_s,
-            history_s=history_s, clock=clock, counts=counts, warn=warn,
+            lambda: S3(patience=_FOR_SNAPSHOTS), settings.inventory, settings.inventory_refresh_s,
+            history_s=history_s, clock=clock, monotonic=monotonic, counts=counts, warn=warn,
         )  # fmt: skip
     else:
         origin = FromFiles(settings.inventory, warn)
     look_ups = LookUps(
-        lambda: Ec2(client("ec2", patience=SHORT), (None, None)),
+        lambda: Ec2(client("ec2", patience=IN_A_FUNCTION), (None, None)),
         per_minute=settings.inventory_look_ups_per_minute,
         clock=clock, monotonic=monotonic, counts=counts, warn=warn,
     )  # fmt: skip

@@ -155,6 +155,7 @@ class FromObjects:
         *,
         history_s: int,
         clock: Clock,
+        monotonic: Clock,
         counts: Counter[str],
         warn: Warn,
     ) -> None:
@@ -163,7 +164,8 @@ class FromObjects:
         self._url = url
         self._make_series = functools.partial(
             SnapshotSeries,
-            folder=parse_object_url(url), history_s=history_s, clock=clock, counts=counts, warn=warn,
+            folder=parse_object_url(url), history_s=history_s, clock=clock, monotonic=monotonic,
+            counts=counts, warn=warn,
         )  # fmt: skip
         self._warn = warn
         self._store: ObjectStore | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time as clocks
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,9 @@ DENSE_S = 1200
 SLOT_S = 600
 """Of what is older, one snapshot for each so many seconds."""
 
+READ_S = 30
+"""How long snapshots are read at a time: what is older is read with the next batch."""
+
 _HOUR_S = 3600
 _AT_ONCE = 8
 _LATE_S = 900
@@ -35,7 +39,8 @@ class SnapshotSeries:
     The snapshots in a folder in S3, which are named after their capture times.
 
     A look for newer ones is one listing that starts where the last ended; each snapshot is fetched once. A damaged one
-    is left out, said to ``warn``, and counted as ``snapshots_damaged``: then the one before is the newest.
+    is left out, said to ``warn``, and counted as ``snapshots_damaged``: then the one before is the newest. What
+    there is no time for is read with the next refresh.
     """
 
     def __init__(
@@ -46,6 +51,7 @@ class SnapshotSeries:
         history_s: int,
         clock: Callable[[], float],
         counts: Counter[str],
+        monotonic: Callable[[], float] = clocks.monotonic,
         warn: Warn = lambda _: None,
     ) -> None:
         self._store = store
@@ -53,6 +59,7 @@ class SnapshotSeries:
         self._history_s = history_s
         self._clock = clock
         self._counts = counts
+        self._monotonic = monotonic
         self._warn = warn
         self._reader = SnapshotReader()
         self._times: set[int] = set()
@@ -87,13 +94,14 @@ class SnapshotSeries:
     def _fetch_wanted(self, now: float) -> set[int]:
         """Read what is wanted, newest first; what turns out to be damaged gives way to the one before."""
         failed: dict[int, AwsError] = {}
+        until = self._monotonic() + READ_S
         while True:
             usable = sorted(self._times - self._damaged - failed.keys())
             wanted = _thinned(usable, now, self._history_s)
             new = [time for time in reversed(wanted) if time not in self._read]
-            if not new:
+            if not new or self._monotonic() >= until:
                 break
-            failed.update(self._fetch(new))
+            failed.update(self._fetch(new, until))
         for failure in failed.values():
             self._counts["snapshots_not_read"] += 1
             self._warn(str(failure))
@@ -101,12 +109,19 @@ class SnapshotSeries:
             raise failed[max(failed)]
         return {*wanted, *failed}
 
-    def _fetch(self, times: Sequence[int]) -> dict[int, AwsError]:
-        """Read these; gives what could not be fetched, and why."""
+    def _fetch(self, times: Sequence[int], until: float) -> dict[int, AwsError]:
+        """Read these, one at least, as far as time allows; gives what could not be fetched, and why."""
         failed = {}
+        some = False
+
+        def fetch(time: int) -> bytes | AwsError | None:
+            return self._bytes(time) if self._monotonic() < until else None
+
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            answers = pool.map(self._bytes, times)
-            for time, data in zip(times, answers, strict=True):
+            for time, data in zip(times, pool.map(fetch, times), strict=True):
+                if data is None or (some and self._monotonic() >= until):
+                    continue
+                some = True
                 if isinstance(data, AwsError):
                     failed[time] = data
                     continue
