@@ -78,9 +78,7 @@ def test_every_bill_can_be_worked_out(way: object) -> None:
 def test_the_buffer_is_that_of_the_template() -> None:
     template = (DOCS.parent / "deploy" / "template.yaml").read_text()
 
-    (default,) = re.findall(
-        r"^  DecoratorBufferMB:\n.*\n    Default: \"(.*)\"$", template, re.MULTILINE
-    )
+    (default,) = re.findall(r'ChoosesBuffer, !If \[LongDocuments, ".*", "(.*)"\]', template)
     assert float(default) == names(MEASURED, tb=1)["buffer_mb"]
 
 

@@ -324,12 +324,39 @@ def test_a_stream_of_ones_own_to_s3_or_http_may_take_several_documents():
     assert made.environment("FlowLogDecoratorFunction")["ONE_DOCUMENT"] == "false"
 
 
-def test_what_the_decorator_gets_at_once_fits_its_answer():
-    """849 bytes of answer to 89 bytes of line, as measured on the original with places; Lambda takes 6 MB."""
-    sizes = [float(one) for one in TEMPLATE["Parameters"]["DecoratorBufferMB"]["AllowedValues"]]
+def buffer_mb(made: Stack) -> float:
+    stream = made.resources["DeliveryStream"]["Properties"]["ExtendedS3DestinationConfiguration"]
+    parameters = stream["ProcessingConfiguration"]["Processors"][-1]["Parameters"]
+    (value,) = [
+        one["ParameterValue"] for one in parameters if one["ParameterName"] == "BufferSizeInMBs"
+    ]
+    return float(value)
 
-    assert all(0.2 <= size <= 0.5 for size in sizes)
-    assert all(size * 2**20 / 89 * 849 < 6_291_456 for size in sizes)
+
+@pytest.mark.parametrize(
+    ("schema", "ingest", "raw", "line", "answer"),
+    [
+        ("appender", "direct", "false", 89, 849),
+        ("appender", "ingestor", "true", 89, 849),
+        ("flat", "direct", "false", 89, 1700),
+        ("flat", "decompression", "false", 89, 1700),
+        ("flat", "ingestor", "true", 89, 1700),
+        ("flat", "ingestor", "false", 219, 1700),
+    ],
+)
+def test_what_the_decorator_gets_at_once_fits_its_answer(
+    schema: str, ingest: str, raw: str, line: int, answer: int
+):
+    """Bytes of the shortest lines on the stream, and of an answer to one as docs/decorator.md has them."""
+    made = stack(Schema=schema, Ingest=ingest, Destination="s3", RawLines=raw)
+
+    limit = int(next(one.default for one in SETTINGS if one.name == "RESPONSE_LIMIT_BYTES"))
+
+    assert buffer_mb(made) * 2**20 / line * answer < limit
+
+
+def test_the_buffer_may_be_chosen():
+    assert buffer_mb(stack(Ingest="direct", Destination="s3", DecoratorBufferMB="0.3")) == 0.3
 
 
 # -- Refusals ---------------------------------------------------------------------------------------------------------
