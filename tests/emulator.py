@@ -101,17 +101,24 @@ def _environment_of_the_emulator(folder: Path, port: int) -> dict[str, str]:
 
 
 def _environment_of_its_users(url: str, folder: Path) -> dict[str, str]:
-    """The account is the access key's: MiniStack takes twelve digits there as its number."""
+    """
+    Lead the AWS CLI, sam and boto3 to the emulator, past whatever else they are set to on this machine.
+
+    The account is the access key's: MiniStack takes twelve digits there as its number.
+    """
     return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
         "PATH": ":".join([*map(str, COMMANDS), os.environ["PATH"]]),
-        "HOME": str(folder),
         "AWS_ENDPOINT_URL": url,
         "AWS_ACCESS_KEY_ID": ACCOUNT,
         "AWS_SECRET_ACCESS_KEY": "none",
         "AWS_DEFAULT_REGION": REGION,
+        "AWS_CONFIG_FILE": str(folder / "no-config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(folder / "no-credentials"),
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_PAGER": "",
         "SAM_CLI_TELEMETRY": "0",
+        "__SAM_CLI_APP_DIR": str(folder),
     }
 
 

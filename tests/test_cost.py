@@ -46,7 +46,7 @@ def test_a_blank_price_makes_the_cost_unknown_and_is_named() -> None:
 
 
 def test_a_blank_in_the_file_is_no_zero() -> None:
-    text = 'region = "us-east-1"\n[x]\nwhat = "x"\nunit = "GB"\nusd = ""\nsource = ""\ndated = ""\n'
+    text = '[x]\nwhat = "x"\nunit = "GB"\nusd = ""\nregion = ""\nsource = ""\ndated = ""\n'
 
     assert load_prices(text)["x"].usd == ()
 

@@ -212,7 +212,6 @@ WAYS: tuple[Way, ...] = (
 def load_prices(text: str) -> dict[str, Price]:
     """Read ``prices.toml``; a price that is ``""`` has no dollars."""
     table = tomllib.loads(text)
-    default = table["region"]
     return {
         key: Price(
             key,
@@ -220,7 +219,7 @@ def load_prices(text: str) -> dict[str, Price]:
             row["unit"],
             _figures(row["usd"]),
             _figures(row.get("up_to", "")),
-            row.get("region", default),
+            row["region"],
             row["source"],
             str(row["dated"]),
         )
