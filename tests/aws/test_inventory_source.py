@@ -310,6 +310,15 @@ def test_a_missing_interface_is_looked_up_and_known_from_then_on() -> None:
     assert [p["Filters"][0]["Values"] for _, p in world.ec2.asked] == [[NEW]]
 
 
+def test_an_interface_on_a_later_page_is_found_too() -> None:
+    world = World()
+    world.ec2 = FakeEc2(fills=1000, describe_network_interfaces=[raw_eni(7), raw_eni(8)])
+
+    found = world.source.look_up([raw_eni(n)["NetworkInterfaceId"] for n in (7, 8)])
+
+    assert [one.eni.interface_id for one in found.versions] == [f"eni-{n:017x}" for n in (7, 8)]
+
+
 def test_a_look_up_makes_no_other_interface_look_deleted() -> None:
     world = World()
     world.put(snapshot(T - 600, eni(1, owner_id=ACCOUNT)))

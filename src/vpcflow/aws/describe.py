@@ -106,15 +106,11 @@ def capture(
     ``known`` are prefix lists of before: those of a version that is still in force are not read again. Raises
     ``AwsError`` where a required call is refused (all are, where not ``optional``), or any is not answered in the end.
     """
-    steps = capture_by_steps(
-        ec2, clock=clock, warn=warn, questions=questions, optional=optional, known=known
+    return _taken(
+        capture_by_steps(
+            ec2, clock=clock, warn=warn, questions=questions, optional=optional, known=known
+        )
     )
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            snapshot: Snapshot = done.value
-            return snapshot
 
 
 def capture_by_steps(
@@ -144,18 +140,31 @@ def capture_by_steps(
 
 def interfaces_by_id(ec2: Ec2, interface_ids: Sequence[str]) -> tuple[Eni, ...]:
     """
-    Describe at most `LOOK_UP_LIMIT` interfaces, in one call; ones that do not exist are left out.
+    Describe at most `LOOK_UP_LIMIT` interfaces, in one call as a rule; ones that do not exist are left out.
 
     They go as a filter: as ``NetworkInterfaceIds`` a single unknown one would fail the call. Raises ``AwsError``.
     """
     wanted = list(interface_ids[:LOOK_UP_LIMIT])
-    answer = ec2.ask(
+    # EC2 may answer with less than a page and a token all the same.
+    steps = _objects(
+        ec2,
         INTERFACES.operation,
+        INTERFACES.key,
         Filters=[{"Name": "network-interface-id", "Values": wanted}],
         MaxResults=INTERFACES.page_size,
         **INTERFACES.more,
     )
-    return tuple(eni(raw) for raw in answer["NetworkInterfaces"])
+    return tuple(map(eni, _taken(steps)))
+
+
+def _taken(steps: Steps[T]) -> T:
+    """Take all steps at once."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            result: T = done.value
+            return result
 
 
 def _answered(
