@@ -216,6 +216,14 @@ def test_a_flow_log_may_go_straight_to_a_stream_and_run_no_function():
     assert {"Key": "LogDeliveryEnabled", "Value": "true"} in stream["Tags"]
     assert not stream["ExtendedS3DestinationConfiguration"]["ProcessingConfiguration"]["Processors"]
     assert "FlowLogSubscription" not in made.resources
+    assert not {"InventoryFunction", "ObjectsFunction"} & made.resources.keys()
+    assert not made.of_type("AWS::Events::Rule")
+
+
+def test_snapshots_may_be_made_for_later_where_nothing_is_decorated():
+    made = stack(Ingest="direct", Destination="s3", Decorate="false", Inventory="snapshots")
+
+    assert "InventoryFunction" in made.resources
 
 
 def test_a_stream_may_unpack_what_cloudwatch_logs_sends():

@@ -226,3 +226,24 @@ def test_the_namespace_is_a_setting() -> None:
         pass
 
     assert lines.last["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "flows/test"
+
+
+def test_a_warning_is_said_once_and_without_addresses() -> None:
+    lines = Lines()
+    made = telemetry(lines)
+    role = "arn:aws:iam::123456789012:role/vpcflow"
+
+    for _ in range(2):
+        made.warn(f"{role}: 10.0.1.24, 2001:db8::7 and ::1 are unknown")
+
+    assert [json.loads(one)["text"] for one in lines] == [
+        f"{role}: (address), (address) and (address) are unknown"
+    ]
+
+
+def test_below_its_level_a_warning_is_not_said() -> None:
+    lines = Lines()
+
+    telemetry(lines, LOG_LEVEL="ERROR").warn("no")
+
+    assert not lines
