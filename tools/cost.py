@@ -1,5 +1,5 @@
 """
-Work ``docs/cost.md`` out: dollars per terabyte of flow logs for each way through AWS.
+What flow logs cost: dollars per terabyte for each way through AWS.
 
 Prices are those of ``docs/prices.toml``, sizes and milliseconds those of ``docs/measured.toml``, all else is assumed
 and said so. A line's amount is a formula over these names; the page shows the formula that was worked out. A price that
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -72,7 +72,7 @@ ASSUMED: tuple[tuple[str, float, str], ...] = (
     ("lines_per_object", 20_000, "flow log lines in one object that AWS writes to S3"),
     ("buffer_mb", 0.4, "MB of records that Firehose hands the decorator at once, as the template sets it"),
     ("object_mb", 64, "MB of documents, before gzip, in one object that Firehose writes"),
-    ("call_log_bytes", 1_000, "bytes a function logs for each invocation, Lambda's own three lines included"),
+    ("call_log_bytes", 1_400, "bytes a function logs for each invocation: its own line of some 1,000, Lambda's three, and 26 that CloudWatch counts for each"),
     ("log_days", 7, "days that CloudWatch Logs keeps the flow logs"),
     ("raw_days", 7, "days that S3 keeps the flow logs as AWS wrote them"),
     ("index_days", 30, "days that OpenSearch keeps the documents"),
@@ -124,7 +124,7 @@ _DECORATOR_OF_AWS_LINES = (
     Line("decorator, duration", "direct_gb_s", "lambda_arm64"),
     Line("decorator, its log", "direct_calls * call_log_bytes / GB", "cloudwatch_ingestion"),
 )
-_TO_OPENSEARCH = (
+TO_OPENSEARCH = (
     Line(
         "OpenSearch, storage",
         "documents_gb * index_share * copies * index_days / 30",
@@ -148,7 +148,7 @@ WAYS: tuple[Way, ...] = (
     Way(
         "CloudWatch Logs → ingestor → Firehose + decorator → OpenSearch",
         "minutes from a flow to a search; dashboards; what aws-vpc-flow-log-appender did",
-        (*_TO_CLOUDWATCH, *_INGESTOR, *_DECORATOR, *_TO_OPENSEARCH),
+        (*_TO_CLOUDWATCH, *_INGESTOR, *_DECORATOR, *TO_OPENSEARCH),
     ),
     Way(
         "CloudWatch Logs → ingestor → Firehose + decorator → S3",
@@ -183,7 +183,7 @@ WAYS: tuple[Way, ...] = (
             Line("flow logs to Firehose", "log_gb", "vended_firehose"),
             Line("Firehose, flow logs as its source", "log_gb", "firehose_vended"),
             *_DECORATOR_OF_AWS_LINES,
-            *_TO_OPENSEARCH,
+            *TO_OPENSEARCH,
         ),
     ),
     Way(
@@ -193,7 +193,7 @@ WAYS: tuple[Way, ...] = (
             *_FROM_S3,
             Line("objects, duration", "to_firehose_gb_s", "lambda_arm64"),
             Line("Firehose, one record a document", "document_put_gb", "firehose_put"),
-            *_TO_OPENSEARCH,
+            *TO_OPENSEARCH,
         ),
     ),
     Way(
@@ -294,190 +294,3 @@ def load_measured(text: str) -> dict[str, float]:
     """Read the figures of ``measured.toml``, of all its tables, by name."""
     tables = [table for table in tomllib.loads(text).values() if isinstance(table, dict)]
     return {name: figure for table in tables for name, figure in table.items()}
-
-
-def cost_page() -> str:
-    prices = load_prices((DOCS / "prices.toml").read_text())
-    measured_text = (DOCS / "measured.toml").read_text()
-    measured = load_measured(measured_text)
-    return "\n\n".join(
-        (
-            "# What it costs",
-            _introduction(prices, measured_text),
-            _totals(prices, measured),
-            _which(prices, measured),
-            "## The bills",
-            "Each for 1 TB a month, so at the first tier of every price. An amount is the formula beside it, over the"
-            " names [below](#what-the-formulas-are-made-of); dollars are the amount times the price.",
-            *(_bill(way, names(measured, 1), prices) for way in WAYS),
-            _beside(prices),
-            _made_of(measured_text, measured),
-            _price_list(prices),
-        )
-    )
-
-
-def _introduction(prices: Mapping[str, Price], measured_text: str) -> str:
-    collected = tomllib.loads((DOCS / "prices.toml").read_text())["collected"]
-    blank = [f"{price.what} (`{price.key}`)" for price in prices.values() if not price.usd]
-    return (
-        "Dollars for each terabyte (1,024 GB) of flow logs, counted as AWS counts them: text, before gzip. They are"
-        f" worked out from the list prices in [prices.toml](prices.toml), read on {collected} for us-east-1, and from"
-        " what was measured, [measured.toml](measured.toml); put your own figures there and run `make docs`. Free"
-        " tiers and what flows between regions are left out.\n\n"
-        f"{len(blank)} prices were not found and are blank: {'; '.join(blank)}. A total that has one in it is written"
-        " *more than* what is known of it, never as if it were 0."
-    )
-
-
-def _totals(prices: Mapping[str, Price], measured: Mapping[str, float]) -> str:
-    def row(way: Way) -> tuple[str, ...]:
-        costs = [cost_of(way.bill, names(measured, tb), prices).per(tb) for tb in VOLUMES_TB]
-        unknown = ", ".join(f"`{key}`" for key in costs[0].unknown) or "–"
-        return way.name, *map(_money, costs), unknown, way.good_for
-
-    head = ("way", *(f"{tb} TB a month" for tb in VOLUMES_TB), "not known", "good for")
-    return "## Dollars a terabyte\n\n" + _table(head, map(row, WAYS))
-
-
-def _money(cost: Cost) -> str:
-    return f"{'more than ' if cost.unknown else ''}{cost.usd:,.0f}"
-
-
-def _which(prices: Mapping[str, Price], measured: Mapping[str, float]) -> str:
-    known = names(measured, 1)
-    totals = [cost_of(way.bill, known, prices).usd for way in WAYS]
-    put = charge(known["put_gb"], prices["firehose_put"]).usd
-    index = cost_of(_TO_OPENSEARCH, known, prices).usd
-    parquet = charge(known["parquet_gb"], prices["s3_storage"]).usd
-    seconds = charge(known["decorator_gb_s"], prices["lambda_arm64"]).usd
-    return "\n\n".join(
-        (
-            "## Which to choose",
-            f"**Let the flow log write to S3 and `objects` make Parquet of it, unless someone waits for the answer**: {totals[-1]:,.0f} dollars"
-            f" a terabyte against more than {totals[0]:,.0f} by way of CloudWatch Logs and OpenSearch. Every price of it is known, and what"
-            " it writes is what Athena, DuckDB and Spark read fastest. Records are there some ten minutes after the flow.",
-            f"**If minutes matter, let the flow log write to Firehose itself**: more than {totals[3]:,.0f} dollars to S3, more than"
-            f" {totals[4]:,.0f} to OpenSearch. It needs neither log group nor"
-            " ingestor, and Firehose does not round up what AWS delivers to it. What Firehose takes for flow logs as its source was not found:"
-            " look it up before you decide.",
-            f"**If the log group has to be there, let Firehose unpack it** rather than the ingestor: more than {totals[2]:,.0f} dollars instead of"
-            f" {totals[1]:,.0f}, with a price for decompression to look up. Firehose counts every record that is put on a stream as at least 5 KB; the"
-            f" ingestor puts each line of {known['log_line']:.0f} bytes singly, as OpenSearch needs it from whoever puts, and so pays for"
-            f" {known['put_gb'] / known['log_gb']:,.0f} times what was logged: {put:,.0f} dollars. (For the same reason long custom formats cost"
-            " nothing more there.)",
-            f"**Search only what you search.** A month in an index with a replica is {index:,.0f} dollars, a month as Parquet in S3 {parquet:,.0f}. Keep"
-            " all of it in S3, and put into OpenSearch what dashboards show: a second flow log with `TrafficType` REJECT, or the settings"
-            " `ACTIONS=REJECT` and `LOG_STATUSES=OK` (which save the index, not Firehose, for which the record has been put by then).",
-            f"**The functions are the small part.** The decorator's time, geolocation included, is {seconds:,.0f} dollars a terabyte. Tune memory and"
-            " batches for the delay you want, not for the bill.",
-        )
-    )
-
-
-def _bill(way: Way, known: Mapping[str, float], prices: Mapping[str, Price]) -> str:
-    def row(line: Line) -> tuple[str, ...]:
-        amount, price = value_of(line.units, known), prices[line.price]
-        cost = charge(amount, price)
-        dollars = "**unknown**" if cost.unknown else f"{cost.usd:,.2f}"
-        unit_price = f"{_plain(price.usd[0])} a {price.unit}" if price.usd else f"a {price.unit}"
-        return (
-            line.what,
-            f"`{line.units}`",
-            _amount(amount),
-            f"`{price.key}`: {unit_price}",
-            dollars,
-        )
-
-    total = cost_of(way.bill, known, prices)
-    return "\n\n".join(
-        (
-            f"### {way.name}",
-            _table(("for", "amount", "", "price", "dollars"), map(row, way.bill)),
-            f"Together {_money(total)} dollars a terabyte.",
-        )
-    )
-
-
-def _beside(prices: Mapping[str, Price]) -> str:
-    node, ocu = prices["opensearch_node"].usd[0] * 730, prices["opensearch_ocu"].usd[0] * 730
-    basic, plus = prices["ipstack_basic"].usd[0], prices["ipstack_professional_plus"].usd[0]
-    return "\n\n".join(
-        (
-            "## What does not grow with the logs",
-            f"- **OpenSearch's nodes.** A node (`opensearch_node`) is {node:,.0f} dollars a month of 730 hours, and a domain that is"
-            f" to survive a zone has three; OpenSearch Serverless starts at two OCU, {2 * ocu:,.0f} dollars a month. How many nodes"
-            " a load needs is not worked out here.",
-            f"- **Geolocation.** A database file costs nothing a look-up. ipstack's smallest paid plan is {basic} dollars a month"
-            f" for 50,000 requests, the one that takes 50 addresses in a request {plus}. Its free plan is for trying only.",
-            "- **The inventory.** Some hundred snapshots a day in S3, and Describe calls, for which AWS takes nothing.",
-        )
-    )
-
-
-def _made_of(measured_text: str, measured: Mapping[str, float]) -> str:
-    known = names(measured, 1)
-    tables = tomllib.loads(measured_text)
-    notes = _notes(measured_text)
-    return "\n\n".join(
-        (
-            "## What the formulas are made of",
-            f"Measured on {tables['measured']}: {tables['machine']}. {tables['traffic']}",
-            _table(
-                ("measured", "", "meaning"),
-                ((f"`{name}`", _amount(figure), notes[name]) for name, figure in measured.items()),
-            ),
-            _table(
-                ("assumed", "", "meaning"),
-                ((f"`{name}`", _amount(value), meaning) for name, value, meaning in ASSUMED),
-            ),
-            _table(
-                ("worked out", "formula", "at 1 TB", "meaning"),
-                (
-                    (f"`{name}`", f"`{formula}`", _amount(known[name]), meaning)
-                    for name, formula, meaning in DERIVED
-                ),
-            ),
-            "`GB` is 2³⁰ bytes, `MB` 2²⁰; `up_to_5_kb` rounds up to the next 5,120.",
-        )
-    )
-
-
-def _notes(measured_text: str) -> dict[str, str]:
-    """Give the comment that stands behind each figure."""
-    lines = (line.partition("#") for line in measured_text.splitlines() if "=" in line)
-    return {left.split("=")[0].strip(): note.strip() for left, _, note in lines}
-
-
-def _price_list(prices: Mapping[str, Price]) -> str:
-    def row(price: Price) -> tuple[str, ...]:
-        usd = " / ".join(map(_plain, price.usd)) or "**unknown**"
-        tiers = " / ".join(f"{end:,.0f}" for end in price.up_to)
-        return (
-            f"`{price.key}`",
-            price.what,
-            usd,
-            price.unit,
-            tiers,
-            price.region,
-            price.source,
-            price.dated,
-        )
-
-    head = ("price", "of", "dollars", "a", "tiers end at", "region", "source", "day")
-    return "## The prices\n\n" + _table(head, map(row, prices.values()))
-
-
-def _plain(value: float) -> str:
-    return f"{value:.10f}".rstrip("0").rstrip(".")
-
-
-def _amount(value: float) -> str:
-    if value >= 1_000_000:
-        return f"{value / 1e6:,.1f} million"
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ("---",) * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -16,7 +16,7 @@ from typing import Any
 import typer
 import yaml
 from architecture_diagram import architecture
-from cost import cost_page
+from cost_page import cost_page
 
 from vpcflow import cli, codes
 from vpcflow.errors import SettingsError
