@@ -63,7 +63,7 @@ lock: $(stamp) ## write requirements/*.txt anew
 $(stamp): requirements/dev.txt pyproject.toml tools/setup.sh hatch_build.py $(wildcard src/vpcflow/native/*.[ch])
 	@tools/setup.sh
 
-.venv-%/.installed: requirements/%.txt tools/environment.sh $(stamp)
+.venv-%/.installed: requirements/%.txt tools/environment.sh | $(stamp)
 	@tools/environment.sh $*
 
 clean: ## remove what was made, the demo's files too
