@@ -46,7 +46,8 @@ class Stacks:
         gone = [name for name, state in self._account.stacks.items() if state == "gone"]
         yield {
             "StackSummaries": [
-                {"StackName": n, "StackId": f"id-{n}", "DeletionTime": 1} for n in gone
+                {"StackName": n, "StackId": f"id-{n}", "CreationTime": 0, "DeletionTime": 1}
+                for n in gone
             ]
         }
 

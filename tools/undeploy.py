@@ -114,7 +114,7 @@ def find(name: str, client: Clients) -> Stack | None:
         gone = [one for page in pages for one in page["StackSummaries"] if one["StackName"] == name]
         if not gone:
             return None
-        newest = max(gone, key=lambda one: one.get("DeletionTime", one["CreationTime"]))
+        newest = max(gone, key=lambda one: one.get("DeletionTime") or one["CreationTime"])
         stack_id, is_deleted = newest["StackId"], True
     pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack_id)
     resources = [
