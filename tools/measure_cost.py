@@ -7,6 +7,7 @@ each time is processor time, the median of several runs after one that is not co
 
 from __future__ import annotations
 
+import argparse
 import base64
 import gzip
 import io
@@ -61,6 +62,7 @@ class Traffic(NamedTuple):
 
 
 def main() -> int:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     with tempfile.TemporaryDirectory() as folder:
         traffic = _traffic(Path(folder))
