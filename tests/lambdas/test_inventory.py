@@ -272,6 +272,21 @@ def test_an_account_that_was_busy_is_asked_once_more() -> None:
     assert world.metrics["scopes_failed"] == 1
 
 
+def test_an_account_that_takes_all_the_time_is_not_asked_once_more_and_the_others_are_written() -> (
+    None
+):
+    world = World(ROLE_ARNS=ROLE)
+    world.ec2[OTHER].refused["describe_vpcs"] = "InternalError"
+    world.left_s = 100.0
+
+    world.invoke()
+
+    assert world.ec2[OTHER].calls["describe_network_interfaces"] == 1
+    assert [one.interface_id for one in world.newest.interfaces] == [
+        raw_eni(1)["NetworkInterfaceId"]
+    ]
+
+
 def test_where_nothing_can_be_captured_the_invocation_fails_and_writes_nothing() -> None:
     world = World()
     world.ec2[ACCOUNT].refused["describe_network_interfaces"] = "UnauthorizedOperation"

@@ -82,7 +82,7 @@ class Capturing:
             if changes.last_at is not None and self._is_covered(changes.last_at, context):
                 batch.count("changes_covered", changes.number)
                 return {"snapshot": None}
-            return {"snapshot": self._capture(batch)}
+            return {"snapshot": self._capture(batch, context)}
 
     def _is_covered(self, changed_at: float, context: Any) -> bool:
         """Tell whether a snapshot covers the change, after waiting until one may be taken."""
@@ -94,14 +94,15 @@ class Capturing:
                 return True
             may = due if newest is None else max(due, newest + self._interval_s)
             wait_s = may - self._clock()
-            left_s = context.get_remaining_time_in_millis() / 1000 - _CAPTURE_S
-            if wait_s <= 0 or wait_s > left_s:
+            if wait_s <= 0 or wait_s > _spare_s(context):
                 return False
             self._sleep(wait_s)
 
-    def _capture(self, batch: Batch) -> str:
+    def _capture(self, batch: Batch, context: Any) -> str:
+        """Capture all; what failed for the moment is asked once more, if that cannot cost what the others gave."""
         captures = self._ask(self._targets)
-        if again := [one.target for one in captures.failures if not one.error.permanent]:
+        again = [one.target for one in captures.failures if not one.error.permanent]
+        if again and _spare_s(context) > 0:
             more = self._ask(again)
             lost = [one for one in captures.failures if one.error.permanent]
             captures = Captures(
@@ -163,6 +164,12 @@ def changes_of(event: Any) -> Changes:
     times = [_changed_at(one) for one in events]
     known = [at for at in times if at is not None]
     return Changes(len(known), max(known) if known and len(known) == len(times) else None)
+
+
+def _spare_s(context: Any) -> float:
+    """Give the seconds that a capture would not need."""
+    left_s: float = context.get_remaining_time_in_millis() / 1000
+    return left_s - _CAPTURE_S
 
 
 def _body(record: Any) -> Any:
