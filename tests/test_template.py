@@ -200,6 +200,22 @@ def test_the_index_is_set_up_before_the_stream_exists():
         assert stream["IndexName"] == {"Fn::GetAtt": ["OpenSearchIndex", "Index"]}
 
 
+def test_the_index_is_set_up_again_where_the_code_is_other():
+    made = stack(Ingest="ingestor", Destination="opensearch")
+
+    assert made.resources["OpenSearchIndex"]["Properties"]["Code"] == {"Ref": "Code"}
+
+
+@pytest.mark.parametrize("topology", accepted(), ids=named)
+def test_log_groups_and_dead_letters_are_outputs(topology: dict[str, str]):
+    made = stack(**topology, **OPENSEARCH)
+
+    told = [one["Value"] for one in made.outputs.values()]
+
+    letters = [name for name in made.of_type("AWS::SQS::Queue") if name.endswith("DeadLetters")]
+    assert all({"Ref": name} in told for name in [*made.of_type("AWS::Logs::LogGroup"), *letters])
+
+
 def test_a_flow_log_may_go_straight_to_a_stream_and_run_no_function():
     made = stack(
         Ingest="direct",
