@@ -236,20 +236,6 @@ def test_a_flow_log_may_go_straight_to_a_stream_and_run_no_function():
     assert not made.of_type("AWS::Events::Rule")
 
 
-@pytest.mark.parametrize(
-    "more",
-    [
-        {"InventoryRoleArns": "arn:aws:iam::210987654321:role/vpcflow"},
-        {"InventoryRegions": "eu-west-1,us-east-1"},
-    ],
-)
-def test_further_accounts_and_regions_are_in_snapshots_by_default(more: dict[str, str]):
-    made = stack(**more)
-
-    assert "InventoryFunction" in made.resources
-    assert made.environment("FlowLogDecoratorFunction")["INVENTORY"].startswith("s3://")
-
-
 def test_snapshots_may_be_made_for_later_where_nothing_is_decorated():
     made = stack(Ingest="direct", Destination="s3", Decorate="false", Inventory="snapshots")
 
