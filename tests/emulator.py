@@ -73,6 +73,7 @@ def eventually(look: Callable[[], T | None], *, within_s: float = 60) -> T:
     deadline = time.monotonic() + within_s
     while not (found := look()):
         assert time.monotonic() < deadline, f"nothing within {within_s} s"
+        # Another process, which tells nobody when it is done: the one place that can only look again.
         time.sleep(0.1)
     return found
 
