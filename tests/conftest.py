@@ -13,6 +13,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from opensearch_server import OpenSearchServer
+
 # The same examples on every machine and in every run: a failure is found by whoever causes it.
 hypothesis.settings.register_profile("default", derandomize=True, database=None, deadline=None)
 hypothesis.settings.register_profile("ci", parent=hypothesis.settings.get_profile("default"))
@@ -84,3 +86,24 @@ def _is_here(host: str | bytes) -> bool:
         return ip_address(text).is_loopback
     except ValueError:
         return False
+
+
+@pytest.fixture(scope="session")
+def opensearch_process(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Generator[OpenSearchServer, None, None]:
+    """A real OpenSearch for all tests that ask for one: it takes seconds to start."""
+    # Few tests do, and none of them is fast.
+    from opensearch_server import OPENSEARCH, running_server
+
+    with running_server(OPENSEARCH, tmp_path_factory.mktemp("opensearch")) as server:
+        yield server
+
+
+@pytest.fixture
+def opensearch(opensearch_process: OpenSearchServer) -> Generator[OpenSearchServer, None, None]:
+    """A real OpenSearch that holds nothing; a test may kill it."""
+    yield opensearch_process
+    if not opensearch_process.running:
+        opensearch_process.start()
+    opensearch_process.clear()
