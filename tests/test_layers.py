@@ -34,7 +34,7 @@ LAYERS: tuple[dict[str, str], ...] = (
         "parse": "parse linewise columns careful tables ocsf",
         "envelopes": "envelopes flow_envelope decode",
         "encode": "json_lines fragments",
-        "output": "file_schema pending_file row_groups",
+        "output": "file_schema partitions pending_file row_groups",
         "inventory": "inventory",
         "geo": "geo",
         "networks": "networks",

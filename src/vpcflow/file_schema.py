@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from vpcflow.fields import ADDED, FIELDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
 TEXT = pa.dictionary(pa.int32(), pa.string())
 """Text in memory. Parquet files hold it as plain strings, encoded by a dictionary of the row group."""
@@ -52,6 +52,11 @@ def schema_of(names: Iterable[str]) -> pa.Schema:
     known = [name for name in TYPES if name in wanted]
     unknown = [name for name in wanted if name not in TYPES]
     return pa.schema([(name, TYPES.get(name, TEXT)) for name in (*known, *unknown)])
+
+
+def narrowed(schema: pa.Schema, names: Container[str]) -> pa.Schema:
+    """Give the part of a schema that has these columns."""
+    return pa.schema([field for field in schema if field.name in names])
 
 
 def aligned(flows: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 from flow_batches import ENRICHED, V2, batch, flows
 
+from vpcflow import partitions
 from vpcflow.errors import FormatError
 from vpcflow.file_schema import TYPES, compact
-from vpcflow.sinks import dataset
 from vpcflow.sinks.dataset import DatasetSink
 
 HOUR = 3600
@@ -148,22 +148,22 @@ def test_starts_too_far_apart_for_one_sorting_number_are_in_order_too(tmp_path: 
 def test_many_hours_in_any_order_lose_nothing_and_hold_few_files_open(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(dataset, "_OPEN_FILES", 3)
-    monkeypatch.setattr(dataset, "_HELD_ROWS", 20)
+    monkeypatch.setattr(partitions, "_OPEN_FILES", 3)
+    monkeypatch.setattr(partitions, "_HELD_ROWS", 20)
     rows = [V2 | {"end": (i * 7919 % 40) * HOUR, "bytes": i} for i in range(400)]
 
     with DatasetSink(tmp_path, "r") as sink:
         for first in range(0, 400, 50):
             sink.write(batch(rows[first : first + 50]))
-            assert len(sink._parts) <= 3
+            assert sink._parts.open_parts <= 3
 
     query = f"select count(*), sum(bytes), count(distinct day::text || hour) from '{tmp_path}/**/*.parquet'"
     assert duckdb.sql(query).fetchall() == [(400, 400 * 399 // 2, 40)]
 
 
 def test_a_file_ends_after_so_many_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(dataset, "_FILE_ROWS", 100)
-    monkeypatch.setattr(dataset, "ROWS", 60)
+    monkeypatch.setattr(partitions, "_FILE_ROWS", 100)
+    monkeypatch.setattr(partitions, "ROWS", 60)
 
     with DatasetSink(tmp_path, "r") as sink:
         for _ in range(5):
