@@ -469,10 +469,10 @@ def write_at_the_edge(library: str) -> tuple[int, int]:
         listed = np.abs(codes) % len(sizes)
         wide = np.array(random_.choices((0, -1, 2**63 - 1, -(2**63), 42), k=20), np.int64)
         held = [(b + bytes(32), len(b)) for b in (b',"x":"', b'"', b',"x":null')]
-        kinds = ((codes, 0), (wide, 3), (listed, 4))
+        kinds = ((codes, 5), (codes, 0), (wide, 3), (listed, 4), (codes, 6))
         laid_out = [Column(values=v.ctypes.data, texts=texts, kind=kind) for v, kind in kinds]
-        columns = (Column * 3)(*laid_out)
-        columns[2].bounds = bounds.ctypes.data
+        columns = (Column * 5)(*laid_out)
+        columns[3].bounds = bounds.ctypes.data
         for column in columns:
             for name, (padded, size) in zip(("before", "after", "null"), held):
                 setattr(column, name, padded)
@@ -480,7 +480,7 @@ def write_at_the_edge(library: str) -> tuple[int, int]:
         room, size, row = random_.randint(1, 1500), ctypes.c_int64(), 0
         while row < 10:
             at = room_end - room
-            row = functions.write_rows(columns, 3, row, 10, at, room, ctypes.byref(size))
+            row = functions.write_rows(columns, 5, row, 10, at, room, ctypes.byref(size))
             checksum = zlib.crc32(ctypes.string_at(at, size.value), checksum)
             room = min(2 * room, mmap.PAGESIZE) if not size.value else room
         written += row

@@ -50,12 +50,18 @@ class Field(NamedTuple):
 
 
 class Added(NamedTuple):
-    """A column vpcflow adds, and the enricher (or ``reader``) that writes it; null when not known."""
+    """
+    A column vpcflow adds, and the enricher (or ``reader``) that writes it; null when not known.
+
+    ``ecs`` and ``ocsf`` are its paths in documents, as those of a ``Field``.
+    """
 
     column: str
     type: pa.DataType
     enricher: str
     description: str
+    ecs: str | None = None
+    ocsf: str | None = None
 
 
 _TYPES: dict[Kind, pa.DataType] = {

@@ -8,7 +8,7 @@ the pieces of a row side by side.
 from __future__ import annotations
 
 from functools import cache, lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,11 @@ import pyarrow.compute as pc
 
 from vpcflow import native
 from vpcflow.errors import FormatError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    _Tree = dict[str, "_Tree | list[AnyPart]"]
 
 Codes = npt.NDArray[np.int32]
 """A number for each row: which piece is the row's."""
@@ -58,6 +63,27 @@ class Column(NamedTuple):
     values: pa.Array
 
 
+class Open(NamedTuple):
+    """
+    The start of an object or array within a document, ``,"source":{`` or ``,"ip":[``, or of an object in an array.
+
+    Up to its ``Close`` follow its members; they begin with a comma like all others, which is not written before the
+    first. A row without any member has nothing of it.
+    """
+
+    text: str
+
+
+class Close(NamedTuple):
+    """The end of what was opened last: its bracket."""
+
+    text: str
+
+
+AnyPart: TypeAlias = Part | Column | Open | Close
+"""What documents are made of, one after the other."""
+
+
 @lru_cache(maxsize=1024)
 def member(name: str, *, null: str = "") -> Member:
     """
@@ -86,6 +112,42 @@ def column_parts(around: Member, column: pa.Array) -> list[Part | Column]:
     ):
         return [Column(around, column)]
     raise FormatError(f"column {around.before.strip(',:')} is {kind}, which has no JSON form here")
+
+
+def nested(members: Iterable[tuple[str, Sequence[AnyPart] | pa.Array]]) -> list[AnyPart]:
+    """
+    Lay columns into objects by their dotted paths: all of an object together, in the order of first appearance.
+
+    Parts have their name already. Raises ``ValueError`` where a path is there twice, or leads into a value.
+
+    >>> rows = pa.array(["a", None])
+    >>> [part for part in nested([("x.y", rows), ("x.z", rows)]) if not isinstance(part, Column)]
+    [Open(text=',"x":{'), Close(text='}')]
+    """
+    tree: _Tree = {}
+    for path, values in members:
+        *names, last = path.split(".")
+        inside = tree
+        for name in names:
+            found = inside.setdefault(name, {})
+            if not isinstance(found, dict):
+                raise ValueError(f"{path!r} leads into a value")
+            inside = found
+        if last in inside:
+            raise ValueError(f"{path!r} is there twice")
+        is_column = isinstance(values, pa.Array)
+        inside[last] = [*(column_parts(member(last), values) if is_column else values)]
+    return list(_laid(tree))
+
+
+def _laid(tree: _Tree) -> Iterator[AnyPart]:
+    for name, found in tree.items():
+        if isinstance(found, dict):
+            yield Open(f"{member(name).before}{{")
+            yield from _laid(found)
+            yield Close("}")
+        else:
+            yield from found
 
 
 def pieces_of(column: Column) -> list[Part]:

@@ -9,6 +9,7 @@ everything twice.
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,12 +18,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vpcflow import native
-from vpcflow.fragments import Column, Part, escaped, list_parts, pieces_of, used_texts
+from vpcflow.fragments import (
+    Close,
+    Open,
+    Part,
+    constant_parts,
+    escaped,
+    list_parts,
+    pieces_of,
+    used_texts,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from vpcflow.fragments import Codes
+    from vpcflow.fragments import AnyPart, Codes, Column
 
     Encode = Callable[[pa.RecordBatch], Iterator[pa.Buffer]]
     """From flows to JSON lines, in order; each buffer holds whole lines."""
@@ -31,32 +41,44 @@ _ROOM = 1 << 20  # bytes of a buffer of compiled code
 _ROWS = 8192  # of a buffer of Arrow's: some 3 MB of documents stay in the cache, and their memory is used again
 _FEW = 1024  # making so many pieces anew costs less than a copy in each row
 _END = "}\n"
+_OPENING = {"}": "{", "]": "["}
 _START = _END + "{"  # the end of the document before; the very first is cut off
 
 
-def lines(parts: Sequence[Part | Column], rows: int) -> Iterator[pa.Buffer]:
+def lines(parts: Sequence[AnyPart], rows: int) -> Iterator[pa.Buffer]:
     """
     Give the documents of all rows, in order, one a line, as buffers of whole lines.
 
-    A row without any member is ``{}``. The text does not depend on how rows are cut into batches.
+    A row without any member is ``{}``. The text does not depend on how rows are cut into batches. Raises ``ValueError``
+    where what is opened is not closed, or too many objects lie in each other.
     """
+    _check_nesting(parts)
     if rows == 0:
         return
     written = native.write_rows([_written(part) for part in parts], rows, room=_ROOM)
     yield from lines_in_pieces(parts, rows) if written is None else map(pa.py_buffer, written)
 
 
-def lines_in_pieces(parts: Sequence[Part | Column], rows: int) -> Iterator[pa.Buffer]:
+def lines_in_pieces(parts: Sequence[AnyPart], rows: int) -> Iterator[pa.Buffer]:
     """Give what ``lines`` gives, without compiled code; at least one row."""
-    pieced = [[part] if isinstance(part, Part) else pieces_of(part) for part in parts]
-    ready = _opened(_folded([piece for some in pieced for piece in some], rows), rows)
+    ready = _document(_flattened(parts, rows), rows)
     pieces, firsts = _one_dictionary(ready)
     placed = [(np.ascontiguousarray(part.codes), first) for part, first in zip(ready, firsts)]
     yield from _taken(pieces, placed, rows)
 
 
-def _written(part: Part | Column) -> native.Written:
+def _check_nesting(parts: Sequence[AnyPart]) -> None:
+    depths = [*accumulate(isinstance(part, Open) - isinstance(part, Close) for part in parts)]
+    if depths and not (depths[-1] == 0 <= min(depths) <= max(depths) <= native.DEPTH):
+        raise ValueError(f"objects are not nested: {max(depths)} deep, {depths[-1]} left open")
+
+
+def _written(part: AnyPart) -> native.Written | native.Opened | native.Closed:
     """Say how compiled code is to write a part: texts within quotes, escaped where they have to be."""
+    if isinstance(part, Open):
+        return native.Opened(part.text[:-1])
+    if isinstance(part, Close):
+        return native.Closed(_OPENING[part.text], part.text)
     if isinstance(part, Part):
         return native.Written("", "", "", part.pieces, part.codes)
     (before, after, null), values = part
@@ -140,24 +162,57 @@ def _joined(left: pa.Array | pa.Scalar, right: pa.Array | pa.Scalar) -> pa.Array
     return pc.binary_join_element_wise(left, right, "")
 
 
-def _opened(parts: list[Part], rows: int) -> list[Part]:
-    """Let the first member a row has open the document instead of writing a comma."""
-    opened = list(parts)
+def _document(parts: Sequence[Part], rows: int) -> list[Part]:
+    opened, empty = _opened(parts, _START, rows)
+    if not empty.any():
+        return opened
+    return [*opened, Part(pa.array(["", _START], pa.string()), empty.astype(np.int32))]
+
+
+def _flattened(parts: Sequence[AnyPart], rows: int) -> list[Part]:
+    """Bring columns to pieces, and what is opened and closed into the pieces of its members."""
+    open_: list[tuple[str, list[Part]]] = [("", [])]
+    for part in parts:
+        if isinstance(part, Open):
+            open_.append((part.text, []))
+        elif isinstance(part, Close):
+            text, inside = open_.pop()
+            open_[-1][1].extend(_object(inside, text, part.text, rows))
+        else:
+            open_[-1][1].extend([part] if isinstance(part, Part) else pieces_of(part))
+    ((_, flat),) = open_
+    return flat
+
+
+def _object(parts: Sequence[Part], start: str, end: str, rows: int) -> list[Part]:
+    opened, empty = _opened(parts, start, rows)
+    if empty.all():
+        return []
+    if not empty.any():
+        return [*opened, *(part._replace(leads=False) for part in constant_parts(end, rows))]
+    closing = (~empty).astype(np.int32)
+    return [*opened, Part(pa.array(["", end], pa.string()), closing, leads=False, nullable=True)]
+
+
+def _opened(
+    parts: Sequence[Part], start: str, rows: int
+) -> tuple[list[Part], npt.NDArray[np.bool_]]:
+    """Let the first member a row has begin with ``start`` instead of a comma; also tell which rows have none."""
+    opened = _folded(parts, rows)
     unopened = np.ones(rows, np.bool_)
-    for place, part in enumerate(parts):
+    for place, part in enumerate(opened):
         if not part.leads:
             continue
-        openers = pc.binary_replace_slice(part.pieces, 0, 1, _START)
+        openers = pc.binary_replace_slice(part.pieces, 0, 1, start)
         if not part.nullable:
             if unopened.all():
                 opened[place] = part._replace(pieces=openers)
             else:
                 opened[place] = _with_openers(part, openers, unopened)
-            return opened
+            return opened, np.zeros(rows, np.bool_)
         opened[place] = _with_openers(part, openers, unopened & (part.codes > 0))
         unopened &= part.codes == 0
-    empty = pa.array(["", _START], pa.string())
-    return [*opened, Part(empty, unopened.astype(np.int32))]
+    return opened, unopened
 
 
 def _with_openers(part: Part, openers: pa.Array, where: npt.NDArray[np.bool_]) -> Part:

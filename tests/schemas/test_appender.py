@@ -140,3 +140,24 @@ def test_the_schema_names_the_columns_it_is_made_of():
     assert needed is not None
     assert set(ENRICHED) <= set(needed)
     assert SCHEMAS["flat"].columns is None
+
+
+def test_a_column_lies_where_the_schema_says():
+    schema = SCHEMAS["appender"]
+    rows = batch([ENRICHED])
+
+    (document,) = documents(rows)
+
+    places = {schema.place(name) for name in rows.schema.names}
+    assert places == set(paths_of(document)) - {schema.time_field}
+    assert schema.place("vpc_id") is None
+
+
+def paths_of(document: dict[str, Any], before: str = "") -> list[str]:
+    return [
+        path
+        for name, value in document.items()
+        for path in (
+            paths_of(value, f"{before}{name}.") if isinstance(value, dict) else [before + name]
+        )
+    ]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from vpcflow.errors import FormatError
 from vpcflow.file_schema import TEXT
-from vpcflow.schemas import encode_flat
+from vpcflow.schemas import SCHEMAS, encode_flat
 
 
 def encoded(rows: pa.RecordBatch, columns: list[str] | None = None) -> bytes:
@@ -179,3 +179,15 @@ def test_names_of_unknown_columns_are_escaped():
     rows = pa.RecordBatch.from_arrays([pa.array(["x"]).cast(TEXT)], names=['a"b'])
 
     assert encoded(rows) == b'{"a\\"b":"x"}\n'
+
+
+def test_a_column_lies_under_its_own_name():
+    schema = SCHEMAS["flat"]
+    rows = batch([ENRICHED | {"source_line": 1}])
+
+    line = orjson.loads(encoded(rows))
+
+    assert list(filter(None, map(schema.place, rows.schema.names))) == list(line)
+    assert schema.time_field in line
+    assert schema.place("source_line") is None
+    assert schema.place("no_such_column") is None

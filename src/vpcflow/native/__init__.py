@@ -5,7 +5,7 @@ Each function gives None where there is no compiled library (the platform has no
 has the plain way, goes that. Nothing else in vpcflow knows of C.
 """
 
-from vpcflow.native.documents import Written, needs_escape, write_rows
+from vpcflow.native.documents import DEPTH, Closed, Opened, Written, needs_escape, write_rows
 from vpcflow.native.encoding import base64_texts
 from vpcflow.native.ipv4 import read_ipv4
 from vpcflow.native.library import is_available
@@ -13,6 +13,9 @@ from vpcflow.native.lines import read_columns
 from vpcflow.native.rows import Source, mix_rows
 
 __all__ = [
+    "DEPTH",
+    "Closed",
+    "Opened",
     "Source",
     "Written",
     "base64_texts",

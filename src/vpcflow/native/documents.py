@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 PADDING = 32
 """How many bytes are read and written at once."""
 
-_CODES, _TEXTS, _INT32, _INT64, _LISTS = range(5)
+DEPTH = 32
+"""How many objects and arrays may lie in each other."""
+
+_CODES, _TEXTS, _INT32, _INT64, _LISTS, _OPEN, _CLOSE = range(7)
 
 
 class Written(NamedTuple):
@@ -38,6 +41,19 @@ class Written(NamedTuple):
     codes: Codes | pa.Int32Array | None = None
     numbers: pa.Array | None = None
     lists: pa.ListArray | None = None
+
+
+class Opened(NamedTuple):
+    """An object or array within the row's: the text before its bracket, with the comma. It is left out when empty."""
+
+    before: str
+
+
+class Closed(NamedTuple):
+    """Where that ends: its two brackets."""
+
+    first: str
+    last: str
 
 
 class Texts(ctypes.Structure):
@@ -72,9 +88,13 @@ class Column(ctypes.Structure):
 
 
 def write_rows(
-    columns: Sequence[Written], rows: int, *, room: int
+    columns: Sequence[Written | Opened | Closed], rows: int, *, room: int
 ) -> Iterator[npt.NDArray[np.uint8]] | None:
-    """Give the objects of all rows, one a line, in buffers of whole lines of about ``room`` bytes."""
+    """
+    Give the objects of all rows, one a line, in buffers of whole lines of about ``room`` bytes.
+
+    The caller sees to it that all that is opened is closed, and that no more than ``DEPTH`` lie in each other.
+    """
     functions = compiled()
     if functions is None:
         return None
@@ -95,7 +115,10 @@ def needs_escape(texts: pa.StringArray) -> bool | None:
 
 
 def _rows_written(
-    write: Callable[..., int], columns: Sequence[Written], rows: int, room: int
+    write: Callable[..., int],
+    columns: Sequence[Written | Opened | Closed],
+    rows: int,
+    room: int,
 ) -> Iterator[npt.NDArray[np.uint8]]:
     # What the library is given the addresses of is held here, as long as it may be called: ``columns`` and ``held``.
     held: list[object] = []
@@ -111,8 +134,17 @@ def _rows_written(
             room *= 2
 
 
-def _laid_out(column: Written, held: list[object]) -> Column:
+def _laid_out(column: Written | Opened | Closed, held: list[object]) -> Column:
     laid_out = Column()
+    if isinstance(column, Opened):
+        laid_out.kind = _OPEN
+        _lay_text(laid_out, "before", column.before, held)
+        return laid_out
+    if isinstance(column, Closed):
+        laid_out.kind = _CLOSE
+        _lay_text(laid_out, "before", column.first, held)
+        _lay_text(laid_out, "after", column.last, held)
+        return laid_out
     if column.lists is not None:
         _lay_lists(laid_out, column.lists, held)
     elif column.texts is None:
@@ -121,12 +153,16 @@ def _laid_out(column: Written, held: list[object]) -> Column:
         laid_out.texts = _texts(column.texts, held)
         _lay_codes(laid_out, column, held)
     for name in ("before", "after", "null"):
-        text = getattr(column, name).encode()
-        padded = text + bytes(PADDING)
-        held.append(padded)
-        setattr(laid_out, name, padded)
-        setattr(laid_out, f"{name}_size", len(text))
+        _lay_text(laid_out, name, getattr(column, name), held)
     return laid_out
+
+
+def _lay_text(laid_out: Column, name: str, text: str, held: list[object]) -> None:
+    encoded = text.encode()
+    padded = encoded + bytes(PADDING)
+    held.append(padded)
+    setattr(laid_out, name, padded)
+    setattr(laid_out, f"{name}_size", len(encoded))
 
 
 def _lay_codes(laid_out: Column, column: Written, held: list[object]) -> None:

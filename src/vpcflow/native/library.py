@@ -31,7 +31,7 @@ def load(library: Path) -> Compiled:
     """Load a library; it is called without Python's lock."""
     found = ctypes.CDLL(str(library))
     read, ipv4 = found.vpcflow_read_columns, found.vpcflow_read_ipv4
-    mix, write = found.vpcflow_mix_rows, found.vpcflow_write_rows
+    mix, write = found.vpcflow_mix_rows, found.vpcflow_write_documents
     escape, base64 = found.vpcflow_needs_escape, found.vpcflow_base64
     read.restype = write.restype = escape.restype = _INT
     ipv4.restype = mix.restype = base64.restype = None

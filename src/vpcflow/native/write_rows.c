@@ -4,13 +4,16 @@
  * The text before a value begins with the comma that divides it from the member before; the first of a row is replaced
  * by the brace that opens it. Most texts are short, so PADDING bytes are copied and the next text written over what was
  * too much; where so many are not sure to be there, exactly as many as there are.
+ *
+ * An object or array within the row's object is what lies between OPEN and CLOSE. OPEN writes its name, and CLOSE the
+ * bracket over the comma of the first member, as at the row's start; where no member was written it takes the name away.
  */
 
 #include "native.h"
 
-enum { PADDING = 32, AHEAD = 2, DIGITS = 20 };
+enum { PADDING = 32, AHEAD = 2, DIGITS = 20, DEPTH = 32 };
 
-enum kind { CODES, TEXTS, INT32, INT64, LISTS };
+enum kind { CODES, TEXTS, INT32, INT64, LISTS, OPEN, CLOSE };
 
 /* Text i is text from offsets[i] up to offsets[i + 1]; `size` bytes may be read. */
 struct texts {
@@ -24,7 +27,8 @@ struct texts {
  * text for each row), numbers, or the numbers of texts of all lists, of which the first row's are those from bounds[0]
  * up to bounds[1]; where there are `others`, these are what each text of a list is the key of. Bit `first_bit` of
  * `valid`, where it is not NULL, is 0 where the first row is null. Around a value stand `before` and `after`, instead of
- * a null value `null`; PADDING bytes more may be read behind each.
+ * a null value `null`; PADDING bytes more may be read behind each. Of OPEN there is only `before`, and of CLOSE `before`
+ * and `after` are the two brackets; each OPEN has its CLOSE, and no more than DEPTH lie in each other.
  */
 struct column {
     const void *values;
@@ -36,6 +40,11 @@ struct column {
     const uint8_t *before, *after, *null;
     int64_t before_size, after_size, null_size;
     int64_t kind;
+};
+
+/* Where what was opened begins, and where its first member does. */
+struct opened {
+    uint8_t *start, *first;
 };
 
 static uint8_t *copy_padded(uint8_t *at, const uint8_t *from, int64_t size) {
@@ -138,11 +147,41 @@ static uint8_t *write_member(uint8_t *at, const uint8_t *end, const struct colum
     return copy_padded(at, column->after, column->after_size);
 }
 
+/* Close what was opened, or take it back where nothing was written since. */
+static uint8_t *close(uint8_t *at, const struct opened *opened, const struct column *column) {
+    if (at == opened->first)
+        return opened->start;
+    *opened->first = column->before[0];
+    *at++ = column->after[0];
+    return at;
+}
+
+/* Give where the row's members end, or NULL where they are not sure to fit before `end`. */
+static uint8_t *write_members(
+    uint8_t *at, const uint8_t *end, const struct column *columns, int64_t count, int64_t row, int64_t rows
+) {
+    struct opened open[DEPTH];
+    int depth = 0;
+    for (const struct column *column = columns; column < columns + count && at; column++) {
+        if (column->kind < OPEN) {
+            at = write_member(at, end, column, row, rows);
+        } else if (end - at < column->before_size + PADDING) {
+            return NULL;
+        } else if (column->kind == OPEN) {
+            open[depth].start = at;
+            at = open[depth++].first = copy_padded(at, column->before, column->before_size);
+        } else {
+            at = close(at, &open[--depth], column);
+        }
+    }
+    return at;
+}
+
 /*
  * Write rows from `row` up to `rows` while they fit into `room`. Give the row that comes next; `size` is how much was
  * written. Where not even one fits that is nothing, and a larger room has to be given.
  */
-EXPORT int64_t vpcflow_write_rows(
+EXPORT int64_t vpcflow_write_documents(
     const struct column *columns, int64_t count, int64_t row, int64_t rows, uint8_t *out, int64_t room, int64_t *size
 ) {
     uint8_t *at = out;
@@ -150,8 +189,7 @@ EXPORT int64_t vpcflow_write_rows(
     *size = 0;
     for (; row < rows; row++) {
         uint8_t *start = at;
-        for (int64_t i = 0; i < count && at; i++)
-            at = write_member(at, end, columns + i, row, rows);
+        at = write_members(at, end, columns, count, row, rows);
         if (!at || end - at < 4)
             return row;
         if (at == start)

@@ -23,13 +23,17 @@ class Schema(NamedTuple):
     A form of document: its name, how flows become it, the columns it is made of (None: all there are), and how
     OpenSearch is to index what it holds.
 
-    ``spare`` writes it without what says nothing, as texts that are always there; None where there is no such thing.
+    ``place`` gives the dotted path at which a column lies in the document, None where it is not in it as it is;
+    ``time_field`` is what a dashboard goes by. ``spare`` writes the document without what says nothing, as texts that
+    are always there; None where there is no such thing.
     """
 
     name: str
     encode: Encode
     columns: tuple[str, ...] | None
     mapping: Callable[[], Mapping[str, Property]]
+    place: Callable[[str], str | None]
+    time_field: str
     spare: Encode | None = None
 
 
@@ -37,12 +41,14 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
     {
         schema.name: schema
         for schema in (
-            Schema("flat", encode_flat, None, flat.mapping),
+            Schema("flat", encode_flat, None, flat.mapping, flat.place, "end"),
             Schema(
                 "appender",
                 encode_appender,
                 appender.COLUMNS,
                 appender.mapping,
+                appender.place,
+                "@timestamp",
                 appender.encode_spare,
             ),
         )

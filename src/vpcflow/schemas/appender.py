@@ -13,13 +13,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vpcflow.fragments import Column, Member, Part, column_parts, constant_parts, member
+from vpcflow.fragments import column_parts, constant_parts, member, nested
 from vpcflow.index_types import DATE, KEYWORD, POINT, index_type
 from vpcflow.json_lines import lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from vpcflow.fragments import AnyPart
     from vpcflow.index_types import Property
 
 _LOGGED = {
@@ -50,7 +51,15 @@ _LATITUDE, _LONGITUDE = "src_geo_latitude", "src_geo_longitude"
 _DIRECTIONS = {"ingress": "inbound", "egress": "outbound"}
 _YEAR_10000_S = 253_402_300_800
 
-COLUMNS = (*_LOGGED, "direction", *_GEO, _LATITUDE, _LONGITUDE)
+_PLACES = {
+    **_LOGGED,
+    **_GEO,
+    "direction": "direction",
+    _LATITUDE: "source-location.lat",
+    _LONGITUDE: "source-location.lon",
+}
+
+COLUMNS = tuple(_PLACES)
 """What the document is made of; a column the batch lacks counts as null."""
 
 
@@ -71,8 +80,8 @@ def encode_spare(flows: pa.RecordBatch) -> Iterator[pa.Buffer]:
     return _encode(flows, geo)
 
 
-def _encode(flows: pa.RecordBatch, geo: list[Part | Column]) -> Iterator[pa.Buffer]:
-    parts = _timestamp(flows)
+def _encode(flows: pa.RecordBatch, geo: Sequence[AnyPart]) -> Iterator[pa.Buffer]:
+    parts = [*_timestamp(flows)]
     for column, name in _LOGGED.items():
         parts += _if_any(flows, column, name)
     parts += _direction(flows)
@@ -81,7 +90,7 @@ def _encode(flows: pa.RecordBatch, geo: list[Part | Column]) -> Iterator[pa.Buff
     return lines(parts, flows.num_rows)
 
 
-def _if_any(flows: pa.RecordBatch, column: str, name: str) -> list[Part | Column]:
+def _if_any(flows: pa.RecordBatch, column: str, name: str) -> Sequence[AnyPart]:
     return column_parts(member(name), flows.column(column)) if column in flows.schema.names else []
 
 
@@ -97,7 +106,12 @@ def mapping() -> Mapping[str, Property]:
     }
 
 
-def _timestamp(flows: pa.RecordBatch) -> list[Part | Column]:
+def place(column: str) -> str | None:
+    """Say where a column lies: under the original's name for it, None where the original had no such thing."""
+    return _PLACES.get(column)
+
+
+def _timestamp(flows: pa.RecordBatch) -> Sequence[AnyPart]:
     if "end" not in flows.schema.names:
         return []
     ends = flows.column("end").dictionary_encode()
@@ -110,7 +124,7 @@ def _timestamp(flows: pa.RecordBatch) -> list[Part | Column]:
     return column_parts(member("@timestamp"), column)
 
 
-def _direction(flows: pa.RecordBatch) -> list[Part | Column]:
+def _direction(flows: pa.RecordBatch) -> Sequence[AnyPart]:
     """Only where the ENI is known, as in the original, whose directions come from the ENI's address."""
     names = flows.schema.names
     if "direction" not in names or "security_group_ids" not in names:
@@ -121,7 +135,7 @@ def _direction(flows: pa.RecordBatch) -> list[Part | Column]:
     return column_parts(member("direction"), pa.DictionaryArray.from_arrays(indices, words))
 
 
-def _always(flows: pa.RecordBatch, column: str, name: str) -> list[Part | Column]:
+def _always(flows: pa.RecordBatch, column: str, name: str) -> Sequence[AnyPart]:
     around = member(name)
     around = around._replace(null=f'{around.before}""')
     if column not in flows.schema.names:
@@ -129,16 +143,16 @@ def _always(flows: pa.RecordBatch, column: str, name: str) -> list[Part | Column
     return column_parts(around, flows.column(column))
 
 
-def _location(flows: pa.RecordBatch) -> list[Part | Column]:
+def _location(flows: pa.RecordBatch) -> Sequence[AnyPart]:
     if _LATITUDE not in flows.schema.names or _LONGITUDE not in flows.schema.names:
         return []
     latitude, longitude = flows.column(_LATITUDE), flows.column(_LONGITUDE)
     known = pc.and_(
         pc.is_finite(latitude).fill_null(False), pc.is_finite(longitude).fill_null(False)
     )
-    before = Member(',"source-location":{"lat":')
-    after = Member(',"lon":', "}")
-    return [
-        *column_parts(before, pc.if_else(known, latitude, None)),
-        *column_parts(after, pc.if_else(known, longitude, None)),
-    ]
+    return nested(
+        [
+            ("source-location.lat", pc.if_else(known, latitude, None)),
+            ("source-location.lon", pc.if_else(known, longitude, None)),
+        ]
+    )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from vpcflow.fields import ADDED, FIELDS
+from vpcflow.fields import ADDED, ADDED_BY_COLUMN, FIELD_BY_COLUMN, FIELDS
 from vpcflow.fragments import column_parts, member
 from vpcflow.index_types import index_type
 from vpcflow.json_lines import lines
@@ -40,3 +40,9 @@ def mapping() -> Mapping[str, Property]:
     """Give how OpenSearch is to index each column."""
     columns = [field.column for field in FIELDS] + [added.column for added in ADDED]
     return {name: index_type(name) for name in columns}
+
+
+def place(column: str) -> str | None:
+    """Say where a column of the tables lies: under its own name."""
+    known = column in FIELD_BY_COLUMN or column in ADDED_BY_COLUMN
+    return column if known and column not in PROVENANCE else None
