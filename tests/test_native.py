@@ -28,7 +28,7 @@ from hypothesis import strategies as st
 from vpcflow import columns, linewise, native
 from vpcflow.addresses import read_quads
 from vpcflow.careful import check_line
-from vpcflow.enrich.identity import CONSTANTS, mix_plainly
+from vpcflow.enrich.identity import CONSTANTS, hash_plainly, mix_plainly
 from vpcflow.fields import FIELDS, Kind
 from vpcflow.fragments import column_parts, member
 from vpcflow.json_lines import lines, lines_in_pieces
@@ -40,6 +40,7 @@ from vpcflow.native.lines import MISFITS_ONE_IN, read_at
 from vpcflow.parse import parse
 
 MOST: dict[Kind, int] = {"int32": 2**31 - 1, "int64": 2**63 - 1, "time": 2**63 - 1}
+WORDS = st.integers(0, 2**64 - 1)
 FLOW = b"2 123456789012 eni-0a1b2c3d 203.0.113.%d 10.0.1.24 %d 443 6 12 4840 1700000000 1700000058 ACCEPT OK"
 
 KINDS: tuple[Kind, ...] = ("int32", "int64", "time", "text", "address", "tag")
@@ -323,6 +324,20 @@ def test_rows_are_mixed_as_in_numpy(seed: int) -> None:
     assert mixed.tobytes() == mix_plainly(sources, rows).tobytes()
 
 
+@given(st.lists(st.text(max_size=40) | st.text(min_size=100), min_size=1), st.data())
+def test_texts_are_hashed_as_in_numpy(texts: list[str], data: st.DataObject) -> None:
+    first = data.draw(st.integers(0, len(texts) - 1))
+    array = pa.array(["before", *texts, "after"]).slice(1 + first, len(texts) - first)
+    seeds = np.array(data.draw(st.tuples(WORDS, WORDS)), np.uint64)
+
+    compiled = native.hash_texts(array, seeds, CONSTANTS, most=128)
+    plain, has_longer = hash_plainly(array, seeds)
+
+    assert compiled is not None
+    assert compiled[0].tolist() == plain.tolist()
+    assert compiled[1] == has_longer == any(len(text.encode()) > 128 for text in texts[first:])
+
+
 def random_source(draw: np.random.Generator, rows: int) -> native.Source:
     valid = draw.random(rows) < 0.9 if draw.random() < 0.5 else None
     seed = draw.integers(2**64, dtype=np.uint64)
@@ -331,8 +346,8 @@ def random_source(draw: np.random.Generator, rows: int) -> native.Source:
         bounds = np.iinfo(kind)
         values = draw.integers(bounds.min, bounds.max, rows, dtype=kind, endpoint=True)
         return native.Source(values, None, seed, valid)
-    first, second = draw.integers(2**64, size=(2, 100), dtype=np.uint64)
-    return native.Source(draw.integers(100, size=rows, dtype=kind), (first, second), seed, valid)
+    hashes = draw.integers(2**64, size=(2, 100), dtype=np.uint64)
+    return native.Source(draw.integers(100, size=rows, dtype=kind), hashes, seed, valid)
 
 
 def test_ipv4_is_read_as_in_numpy_and_as_the_standard_library_does() -> None:

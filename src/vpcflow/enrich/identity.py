@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from vpcflow.fields import ADDED_BY_COLUMN
 from vpcflow.linewise import BY_PLACE, identity_gaps
-from vpcflow.native import Source, mix_rows
+from vpcflow.native import Source, hash_texts, mix_rows
 
 if TYPE_CHECKING:
     from vpcflow.enrich.answers import Answers
@@ -86,15 +86,20 @@ def _only(column: pa.Array, rows: Mask) -> pa.Array:
 def _hashed(name: str, column: pa.Array) -> Source:
     """Make a column ready to be hashed, seeded by its name."""
     valid = column.is_valid().to_numpy(zero_copy_only=False) if column.null_count else None
-    seeds = _seed(name, 0), _seed(name, 1)
+    seeds = _seeds(name)
     if pa.types.is_integer(column.type):
-        values = column.fill_null(0) if column.null_count else column
-        return Source(values.to_numpy(zero_copy_only=False), None, seeds[0], valid)
+        return Source(_filled(column), None, seeds[0], valid)
     if not pa.types.is_dictionary(column.type):
         column = column.cast(pa.string()).dictionary_encode()
-    codes = column.indices.fill_null(0) if column.null_count else column.indices
-    hashes = _hash_texts(column.dictionary.cast(pa.string()), seeds)
-    return Source(codes.to_numpy(zero_copy_only=False), hashes, seeds[0], valid)
+    texts = column.dictionary
+    if texts.type != pa.string():
+        texts = texts.cast(pa.string())
+    return Source(_filled(column.indices), _hash_texts(texts, seeds), seeds[0], valid)
+
+
+def _filled(numbers: pa.Array) -> npt.NDArray[np.integer]:
+    filled = numbers.fill_null(0) if numbers.null_count else numbers
+    return np.asarray(filled.to_numpy(zero_copy_only=False))
 
 
 def _ids(columns: list[Source], count: int) -> pa.Array:
@@ -142,35 +147,44 @@ def _absorb(lanes: list[Words], column: Source, rows: slice) -> None:
             np.copyto(lanes[place], lane, where=valid)
 
 
-def _hash_texts(texts: pa.Array, seeds: tuple[np.uint64, np.uint64]) -> tuple[Words, Words]:
-    """Hash distinct texts, eight bytes at a time over all of them; the few long ones by the standard library."""
+def _hash_texts(texts: pa.StringArray, seeds: Words) -> Words:
+    """Hash distinct texts, with a row of hashes for each lane; the few long ones by the standard library too."""
+    found = hash_texts(texts, seeds, CONSTANTS, most=_SHORT_BYTES)
+    hashes, has_longer = hash_plainly(texts, seeds) if found is None else found
+    if has_longer:
+        lengths = pc.binary_length(texts).to_numpy()
+        for i in np.flatnonzero(lengths > _SHORT_BYTES).tolist():
+            hashes[:, i] ^= _digest(texts[i].as_py())
+    return hashes
+
+
+def hash_plainly(texts: pa.StringArray, seeds: Words) -> tuple[Words, bool]:
+    """Do what ``native.hash_texts`` does, eight bytes at a time over all texts."""
     count = len(texts)
     _, offsets_buffer, data_buffer = texts.buffers()
     offsets = np.frombuffer(offsets_buffer, np.int32)[texts.offset : texts.offset + count + 1]
     starts, lengths = offsets[:-1].astype(np.int64), np.diff(offsets).astype(np.int64)
-    first, second = (
-        _mix(lengths.astype(np.uint64) * lane + seed)
-        for lane, seed in zip(_LANES, seeds, strict=True)
+    longest = int(lengths.max(initial=0))
+    hashes = np.stack(
+        [
+            _mixed_in_place(lengths.astype(np.uint64) * lane + seed)
+            for lane, seed in zip(_LANES, seeds)
+        ]
     )
-    if not data_buffer or not len(data_buffer):
-        return first, second
     # Eight bytes from anywhere: a view of overlapping words, with room for those that begin in the last word.
-    padded = np.concatenate([np.frombuffer(data_buffer, np.uint8), np.zeros(8, np.uint8)])
+    data = np.frombuffer(data_buffer or b"", np.uint8)
+    padded = np.concatenate([data, np.zeros(8, np.uint8)])
     words = np.ndarray((len(padded) - 7,), "<u8", padded, strides=(1,))
-    for word in range((min(int(lengths.max()), _SHORT_BYTES) + 7) // 8):
+    for word in range((min(longest, _SHORT_BYTES) + 7) // 8):
         is_longer = lengths > word * 8
         more = slice(None) if is_longer.all() else np.flatnonzero(is_longer)
         left = np.minimum(lengths[more] - word * 8, 8)
         eight = words[starts[more] + word * 8] & _KEPT[left]
-        for state, lane in ((first, _LANES[0]), (second, _LANES[1])):
+        for state, lane in zip(hashes, _LANES):
             mixed = state[more] ^ eight
             mixed *= lane
             state[more] = _mixed_in_place(mixed)
-    for i in np.flatnonzero(lengths > _SHORT_BYTES).tolist():
-        text = texts[i].as_py()
-        first[i] ^= _digest(text, 0)
-        second[i] ^= _digest(text, 1)
-    return first, second
+    return hashes, longest > _SHORT_BYTES
 
 
 def _mix(values: Words) -> Words:
@@ -187,13 +201,14 @@ def _mixed_in_place(values: Words) -> Words:
 
 
 @functools.cache
-def _seed(name: str, lane: int) -> np.uint64:
-    return _digest(name, lane)
+def _seeds(name: str) -> Words:
+    """Give a column's seed for each lane."""
+    return _digest(name)
 
 
-def _digest(text: str, lane: int) -> np.uint64:
+def _digest(text: str) -> Words:
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-    return np.uint64(int.from_bytes(digest[lane * 8 : lane * 8 + 8], "little"))
+    return np.frombuffer(digest, "<u8")
 
 
 @functools.cache

@@ -10,7 +10,7 @@ from vpcflow.native.encoding import base64_texts
 from vpcflow.native.ipv4 import read_ipv4
 from vpcflow.native.library import is_available
 from vpcflow.native.lines import read_columns
-from vpcflow.native.rows import Source, mix_rows
+from vpcflow.native.rows import Source, hash_texts, mix_rows
 
 __all__ = [
     "DEPTH",
@@ -19,6 +19,7 @@ __all__ = [
     "Source",
     "Written",
     "base64_texts",
+    "hash_texts",
     "is_available",
     "mix_rows",
     "needs_escape",

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from vpcflow.native.library import compiled
+from vpcflow.native.library import address_of, compiled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -126,7 +126,7 @@ def _rows_written(
     row, size = 0, ctypes.c_int64()
     while row < rows:
         out = np.empty(room, np.uint8)
-        where = (out.ctypes.data, room, ctypes.byref(size))
+        where = (address_of(out), room, ctypes.byref(size))
         row = write(laid_out, len(columns), row, rows, *where)
         if size.value:
             yield out[: size.value]
@@ -170,7 +170,7 @@ def _lay_codes(laid_out: Column, column: Written, held: list[object]) -> None:
     if isinstance(column.codes, np.ndarray):
         codes = np.ascontiguousarray(column.codes, np.int32)
         held.append(codes)
-        laid_out.values = codes.ctypes.data
+        laid_out.values = address_of(codes)
     elif column.codes is not None:
         laid_out.values = _address(column.codes, held)
         _lay_nulls(laid_out, column.codes)

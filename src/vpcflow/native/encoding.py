@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vpcflow.native.library import compiled
+from vpcflow.native.library import address_of, compiled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +24,6 @@ def base64_texts(texts: Sequence[bytes]) -> list[str] | None:
     joined = b"".join(texts)
     out = np.empty(ends[-1] if ends else 0, np.uint8)
     pairs = np.empty(_PAIRS_BYTES, np.uint8)
-    functions.base64(joined, sizes.ctypes.data, len(texts), out.ctypes.data, pairs.ctypes.data)
+    functions.base64(joined, address_of(sizes), len(texts), address_of(out), address_of(pairs))
     encoded = str(out.data, "ascii")
     return [encoded[first:end] for first, end in zip([0, *ends], ends)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from vpcflow.native.library import compiled
+from vpcflow.native.library import address_of, compiled
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,6 +27,6 @@ def read_ipv4(
     count = len(offsets) - 1
     numbers, good = np.empty(count, np.uint64), np.empty(count, np.bool_)
     functions.read_ipv4(
-        data.address, offsets.ctypes.data, count, numbers.ctypes.data, good.ctypes.data
+        data.address, address_of(offsets), count, address_of(numbers), address_of(good)
     )
     return numbers, good

@@ -5,10 +5,15 @@ from __future__ import annotations
 import ctypes
 import functools
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import pyarrow as pa
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import numpy as np
+    import numpy.typing as npt
 
 LIBRARY = Path(__file__).with_name("vpcflow.so")
 """Where the build puts it, whatever such a file is called on the platform."""
@@ -22,6 +27,7 @@ class Compiled(NamedTuple):
     read_columns: Callable[..., int]
     read_ipv4: Callable[..., None]
     mix_rows: Callable[..., None]
+    hash_texts: Callable[..., int]
     write_rows: Callable[..., int]
     needs_escape: Callable[..., int]
     base64: Callable[..., None]
@@ -30,18 +36,24 @@ class Compiled(NamedTuple):
 def load(library: Path) -> Compiled:
     """Load a library; it is called without Python's lock."""
     found = ctypes.CDLL(str(library))
-    read, ipv4 = found.vpcflow_read_columns, found.vpcflow_read_ipv4
-    mix, write = found.vpcflow_mix_rows, found.vpcflow_write_documents
-    escape, base64 = found.vpcflow_needs_escape, found.vpcflow_base64
-    read.restype = write.restype = escape.restype = _INT
-    ipv4.restype = mix.restype = base64.restype = None
-    read.argtypes = (_PLACE, _INT, _INT, _PLACE, _INT, _PLACE, _PLACE, _INT, ctypes.c_uint64)
-    ipv4.argtypes = (_PLACE, _PLACE, _INT, _PLACE, _PLACE)
-    mix.argtypes = (_PLACE, _INT, _INT, _PLACE, _PLACE)
-    write.argtypes = (_PLACE, _INT, _INT, _INT, _PLACE, _INT, _PLACE)
-    escape.argtypes = (_PLACE, _INT)
-    base64.argtypes = (ctypes.c_char_p, _PLACE, _INT, _PLACE, _PLACE)
-    return Compiled(read, ipv4, mix, write, escape, base64)
+
+    def function(name: str, result: type | None, *arguments: type) -> Callable[..., Any]:
+        one = getattr(found, f"vpcflow_{name}")
+        one.restype, one.argtypes = result, arguments
+        return cast("Callable[..., Any]", one)
+
+    return Compiled(
+        function(
+            "read_columns",
+            *(_INT, _PLACE, _INT, _INT, _PLACE, _INT, _PLACE, _PLACE, _INT, ctypes.c_uint64),
+        ),
+        function("read_ipv4", None, _PLACE, _PLACE, _INT, _PLACE, _PLACE),
+        function("mix_rows", None, _PLACE, _INT, _INT, _PLACE, _PLACE),
+        function("hash_texts", _INT, _PLACE, _PLACE, _INT, _INT, _PLACE, _PLACE, _PLACE),
+        function("write_documents", _INT, _PLACE, _INT, _INT, _INT, _PLACE, _INT, _PLACE),
+        function("needs_escape", _INT, _PLACE, _INT),
+        function("base64", None, ctypes.c_char_p, _PLACE, _INT, _PLACE, _PLACE),
+    )
 
 
 @functools.cache
@@ -56,3 +68,8 @@ def compiled() -> Compiled | None:
 def is_available() -> bool:
     """Tell whether there is a compiled library."""
     return compiled() is not None
+
+
+def address_of(array: npt.NDArray[np.generic]) -> int:
+    """Tell where a contiguous array lies in memory; numpy's own ``ctypes.data`` takes six times as long."""
+    return int(pa.py_buffer(array).address)

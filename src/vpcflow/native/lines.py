@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from vpcflow.native.library import Compiled, compiled
+from vpcflow.native.library import Compiled, address_of, compiled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,8 +71,7 @@ def read_columns(plain: bytes, lines: int, kinds: Sequence[str]) -> Read | None:
     functions = compiled()
     if functions is None or len(plain) > _MAX_BYTES:
         return None
-    at = np.frombuffer(plain, np.uint8).ctypes.data
-    return read_at(functions, at, len(plain), lines, kinds)
+    return read_at(functions, pa.py_buffer(plain).address, len(plain), lines, kinds)
 
 
 def read_at(
@@ -88,7 +87,7 @@ def read_at(
         lines,
         columns,
         len(rooms),
-        misfits.ctypes.data,
+        address_of(misfits),
         ctypes.byref(count),
         len(misfits),
         _SEED,
@@ -120,7 +119,7 @@ def _rooms(kinds: Sequence[int], lines: int, size: int) -> list[_Room]:
 
 def _column(room: _Room) -> _Column:
     places = (room.values, room.nulls, room.offsets, room.data)
-    return _Column(*(place.ctypes.data for place in places), 0, 0, room.kind)
+    return _Column(*(address_of(place) for place in places), 0, 0, room.kind)
 
 
 def _array(room: _Room, column: _Column, rows: int) -> pa.Array:

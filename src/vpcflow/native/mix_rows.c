@@ -33,6 +33,42 @@ static inline void write_digits(uint8_t *at, uint64_t number) {
     }
 }
 
+/* Mix the bytes of a text, eight at a time, into both lanes. */
+static inline void absorb(uint64_t lanes[2], const uint8_t *at, int64_t size, const struct constants *by) {
+    for (; size > 0; at += 8, size -= 8) {
+        uint64_t eight = 0;
+        if (size >= 8)
+            memcpy(&eight, at, 8);
+        else
+            memcpy(&eight, at, (size_t)size);
+        for (int lane = 0; lane < 2; lane++)
+            lanes[lane] = mixed((lanes[lane] ^ eight) * by->lanes[lane], by);
+    }
+}
+
+/*
+ * Hash `count` texts, of each its first `most` bytes; text i is from offsets[i] up to offsets[i + 1]. The hashes of the
+ * second lane follow those of the first. Give how many texts are longer than that.
+ */
+EXPORT int64_t vpcflow_hash_texts(
+    const uint8_t *text, const int32_t *offsets, int64_t count, int64_t most, const uint64_t *seeds,
+    const struct constants *by, uint64_t *hashes
+) {
+    int64_t longer = 0;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t size = offsets[i + 1] - offsets[i];
+        uint64_t lanes[2] = {
+            mixed((uint64_t)size * by->lanes[0] + seeds[0], by),
+            mixed((uint64_t)size * by->lanes[1] + seeds[1], by),
+        };
+        absorb(lanes, text + offsets[i], size < most ? size : most, by);
+        hashes[i] = lanes[0];
+        hashes[count + i] = lanes[1];
+        longer += size > most;
+    }
+    return longer;
+}
+
 /* Write 32 digits for each of `rows` rows to `text`, of each lane the lowest byte first. */
 EXPORT void vpcflow_mix_rows(
     const struct source *sources, int64_t count, int64_t rows, const struct constants *by, uint8_t *text

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from vpcflow.native.library import compiled
+from vpcflow.native.library import address_of, compiled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pyarrow as pa
 
     Words = npt.NDArray[np.uint64]
 
@@ -20,13 +22,13 @@ _INT32, _INT64, _CODES = range(3)
 
 class Source(NamedTuple):
     """
-    A column to mix: its numbers, or, where there are ``hashes``, indices into these, one array a lane.
+    A column to mix: its numbers, or, where there are ``hashes``, places in these, which have a row for each lane.
 
     What stands at nulls, those rows that are not ``valid`` (None: there are none), is any value of the column.
     """
 
     values: npt.NDArray[np.integer]
-    hashes: tuple[Words, Words] | None
+    hashes: Words | None
     seed: np.uint64
     valid: npt.NDArray[np.bool_] | None
 
@@ -55,24 +57,51 @@ def mix_rows(
     held = [_contiguous(source) for source in sources]
     laid_out = (_Source * len(held))(*map(_laid_out, held))
     text = np.empty(32 * rows, np.uint8)
-    functions.mix_rows(laid_out, len(held), rows, constants.ctypes.data, text.ctypes.data)
+    functions.mix_rows(laid_out, len(held), rows, address_of(constants), address_of(text))
     return text
 
 
-def _contiguous(source: Source) -> Source:
-    narrow = source.hashes is not None or source.values.dtype == np.int32
-    valid = None if source.valid is None else np.ascontiguousarray(source.valid)
-    values: npt.NDArray[np.integer] = source.values.astype(
-        np.int32 if narrow else np.int64, "C", copy=False
+def hash_texts(
+    texts: pa.StringArray, seeds: Words, constants: Words, *, most: int
+) -> tuple[Words, bool] | None:
+    """
+    Hash the first ``most`` bytes of each text, with a seed for each of the two lanes: a row of hashes for each.
+
+    Also tell whether any text is longer. ``constants`` are those of ``mix_rows``.
+    """
+    functions = compiled()
+    if functions is None:
+        return None
+    count = len(texts)
+    _, offsets, data = texts.buffers()
+    hashes = np.empty((2, count), np.uint64)
+    longer = functions.hash_texts(
+        None if data is None else data.address,
+        offsets.address + 4 * texts.offset,
+        count,
+        most,
+        address_of(seeds),
+        address_of(constants),
+        address_of(hashes),
     )
-    return source._replace(values=values, valid=valid)
+    return hashes, longer > 0
+
+
+def _contiguous(source: Source) -> Source:
+    values, hashes, _, valid = source
+    narrow = hashes is not None or values.dtype == np.int32
+    return source._replace(
+        values=np.ascontiguousarray(values, np.int32 if narrow else np.int64),
+        hashes=None if hashes is None else np.ascontiguousarray(hashes),
+        valid=None if valid is None else np.ascontiguousarray(valid),
+    )
 
 
 def _laid_out(source: Source) -> _Source:
-    first, second = source.hashes or (None, None)
-    kind = _INT32 if source.values.dtype == np.int32 else _INT64
-    places = [
-        None if array is None else array.ctypes.data
-        for array in (source.values, first, second, source.valid)
-    ]
-    return _Source(*places, int(source.seed), kind if source.hashes is None else _CODES)
+    values, hashes, seed, valid = source
+    kind, first, second = _INT32 if values.dtype == np.int32 else _INT64, None, None
+    if hashes is not None:
+        kind, first = _CODES, address_of(hashes)
+        second = first + hashes.strides[0]
+    is_valid = None if valid is None else address_of(valid)
+    return _Source(address_of(values), first, second, is_valid, int(seed), kind)
