@@ -9,12 +9,17 @@ import pytest
 
 from vpcflow.errors import AwsError, SinkError
 from vpcflow.index_setup import Wanted, set_up
-from vpcflow.index_template import index_template
+from vpcflow.index_template import component_templates, index_template
 
 WRITER = "arn:aws:iam::123456789012:role/delivery"
 ADMIN = "arn:aws:iam::123456789012:role/analyst"
 DOMAIN = Wanted("es", "appender", "flows", WRITER)
 SECURITY = "_plugins/_security/api"
+TEMPLATES = [
+    "_component_template/vpcflow-settings",
+    "_component_template/vpcflow-mappings-appender",
+    "_index_template/flows",
+]
 
 
 class Answer(NamedTuple):
@@ -61,12 +66,11 @@ def test_a_domain_gets_the_template_before_the_stream_gets_its_rights():
 
     run(DOMAIN, endpoint)
 
-    assert endpoint.asked[0] == (
-        "PUT",
-        "_index_template/flows",
-        index_template("appender", "flows"),
-    )
-    assert endpoint.changes[1:] == [
+    bodies = {path.rpartition("/")[2]: body for _, path, body in endpoint.asked if body}
+    templates = {**component_templates("appender"), "flows": index_template("appender", "flows")}
+    assert templates.items() <= bodies.items()
+    assert endpoint.changes == [
+        *TEMPLATES,
         f"{SECURITY}/roles/vpcflow_writer_flows",
         f"{SECURITY}/rolesmapping/vpcflow_writer_flows",
     ]
@@ -79,6 +83,20 @@ def test_a_collection_gets_the_template_and_has_no_roles():
     run(DOMAIN._replace(service="aoss"), endpoint)
 
     assert endpoint.changes == ["_index_template/flows"]
+    template = endpoint.asked[-1][2]
+    assert template["index_patterns"] == ["flows"]
+    assert "source-location" in template["template"]["mappings"]["properties"]
+    assert template.keys() == {"index_patterns", "priority", "template", "_meta"}
+
+
+def test_an_older_domain_gets_no_type_that_it_does_not_know():
+    banner = {"version": {"distribution": "opensearch", "number": "2.5.0"}}
+    endpoint = Endpoint(**{"": [Answer(200, banner)]})
+
+    run(DOMAIN._replace(schema="flat"), endpoint)
+
+    (mappings,) = [body for _, path, body in endpoint.asked if body and "mappings-flat" in path]
+    assert mappings["template"]["mappings"]["properties"]["eni_tags"]["type"] == "object"
 
 
 def test_an_administrator_is_let_in_beside_who_is_there():
@@ -111,23 +129,23 @@ def test_a_domain_without_access_control_has_no_roles_to_map():
 
     run(DOMAIN, endpoint)
 
-    assert endpoint.changes == ["_index_template/flows"]
+    assert endpoint.changes == TEMPLATES
 
 
 @pytest.mark.parametrize(
     "passing", [Answer(403), Answer(503), AwsError("no answer", code="X", permanent=False)]
 )
 def test_what_may_come_right_by_itself_is_tried_again(passing: Answer | AwsError):
-    endpoint = Endpoint(flows=[passing, passing])
+    endpoint = Endpoint(flows=[Answer(404), passing, passing])
 
     run(DOMAIN, endpoint)
 
-    assert [path for _, path, _ in endpoint.asked[:3]] == ["_index_template/flows"] * 3
+    assert endpoint.changes[2:5] == ["_index_template/flows"] * 3
     assert endpoint.now == 6
 
 
 def test_what_stays_wrong_ends_within_the_time_and_says_what_to_do():
-    endpoint = Endpoint(flows=[Answer(403, "no permissions")] * 100)
+    endpoint = Endpoint(**{"": [Answer(403, "no permissions")] * 100})
 
     with pytest.raises(SinkError, match=r"403: no permissions; .*OpenSearchSetupRoleArn"):
         run(DOMAIN, endpoint, within_s=60)
@@ -136,12 +154,12 @@ def test_what_stays_wrong_ends_within_the_time_and_says_what_to_do():
 
 
 def test_a_request_that_opensearch_does_not_understand_is_not_repeated():
-    endpoint = Endpoint(flows=[Answer(400, {"error": "unknown type"})])
+    endpoint = Endpoint(flows=[Answer(404), Answer(400, {"error": "unknown type"})])
 
     with pytest.raises(SinkError, match=r"PUT _index_template/flows with 400.*unknown type"):
         run(DOMAIN, endpoint)
 
-    assert len(endpoint.asked) == 1
+    assert endpoint.changes == TEMPLATES
 
 
 def test_missing_credentials_are_not_waited_for():

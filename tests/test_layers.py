@@ -27,8 +27,9 @@ LAYERS: tuple[dict[str, str], ...] = (
         "enrich": "enrich",
         "sinks": "sinks",
         "sources": "sources",
-        "index_setup": "index_setup index_template",
+        "index_setup": "index_setup",
     },
+    {"index": "index_install index_lifecycle index_template index_products"},
     {"schemas": "schemas"},
     {
         "parse": "parse linewise columns careful tables ocsf",

@@ -1,5 +1,5 @@
 """
-What OpenSearch gets before a stream writes to it: the index template, and the rights of who writes and who looks.
+What OpenSearch gets before a stream writes to it: its templates, and the rights of who writes and who looks.
 
 The endpoint is given. A new one needs minutes until it knows its own access policies: what may be a matter of time is
 tried again, until the time is over.
@@ -7,13 +7,16 @@ tried again, until the time is over.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vpcflow.errors import AwsError, SinkError
-from vpcflow.index_template import index_template, without_flat_objects
+from vpcflow.index_install import answered, ask_product, install_policy, install_template
+from vpcflow.index_products import PRODUCTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from vpcflow.index_install import Endpoint, Response
 
 SERVICES = ("es", "aoss")
 """A domain, or a serverless collection."""
@@ -24,10 +27,6 @@ Begins the name of the role that the stream gets in a domain with fine-grained a
 since several stacks may share a domain.
 """
 
-POLICY = "vpcflow_"
-"""Begins the name of the policy by which a domain deletes old indexes; the index's name ends it."""
-
-_PRIORITY = 200
 _SECURITY = "_plugins/_security/api"
 _PAUSES_S = (2, 4, 8, 15)
 _PASSING = frozenset({401, 403, 404, 429, 500, 502, 503, 504})
@@ -35,25 +34,6 @@ _NO_SUCH_API = "no handler found"
 _HINT = (
     "; an existing domain has to let this function's role in, or a role in OpenSearchSetupRoleArn"
 )
-
-
-class Response(Protocol):
-    @property
-    def status(self) -> int: ...
-
-    @property
-    def body(self) -> Any: ...
-
-    @property
-    def text(self) -> str: ...
-
-
-class Endpoint(Protocol):
-    """An OpenSearch endpoint."""
-
-    def ask(self, method: str, path: str, body: Any = None) -> Response:
-        """Make one request; any status is an answer. Raises ``AwsError`` where there is none."""
-        ...
 
 
 class Wanted(NamedTuple):
@@ -82,13 +62,15 @@ def set_up(
     """Install it all, as often as is wanted with the same result. Raises ``SinkError`` or ``AwsError``."""
     until_s = monotonic() + within_s
     patient = _Patient(endpoint, until_s, monotonic, sleep)
-    template = index_template(wanted.schema, wanted.index_name)
+    schema, name = wanted.schema, wanted.index_name
     if wanted.service == "aoss":
-        patient.ask("PUT", f"_index_template/{wanted.index_name}", without_flat_objects(template))
+        install_template(patient, schema, name, product=PRODUCTS["serverless"], layout="single")
         return
-    patient.ask("PUT", f"_index_template/{wanted.index_name}", template)
-    if wanted.keep_days is not None:
-        _keep_for(patient, wanted.index_name, wanted.keep_days)
+    product = ask_product(patient)
+    keeps = wanted.keep_days is not None
+    install_template(patient, schema, name, product=product, policy=keeps)
+    if keeps:
+        install_policy(patient, name, product=product, keep_days=wanted.keep_days)
     if not patient.has_access_control():
         return
     writer = WRITER + wanted.index_name
@@ -123,33 +105,11 @@ def _writer_role(index: str) -> dict[str, Any]:
     }
 
 
-def _keep_for(patient: _Patient, index: str, days: int) -> None:
-    """Install the policy that deletes indexes so many days old, over the one that is there, if one is."""
-    path = f"_plugins/_ism/policies/{POLICY}{index}"
-    known = patient.ask("GET", path, absent=True)
-    if known:
-        # A policy is only replaced by who names the version that it replaces.
-        path += f"?if_seq_no={known['_seq_no']}&if_primary_term={known['_primary_term']}"
-    patient.ask("PUT", path, {"policy": _retention(index, days)})
-
-
-def _retention(index: str, days: int) -> dict[str, Any]:
-    old = {"state_name": "old", "conditions": {"min_index_age": f"{days}d"}}
-    return {
-        "description": "Written by vpcflow for the indexes of its stream",
-        "default_state": "young",
-        "states": [
-            {"name": "young", "actions": [], "transitions": [old]},
-            {"name": "old", "actions": [{"delete": {}}], "transitions": []},
-        ],
-        "ism_template": [{"index_patterns": [f"{index}-*"], "priority": _PRIORITY}],
-    }
-
-
 def _let_in(patient: _Patient, role: str, arn: str) -> None:
     """Add someone to a mapping, and leave in who is there."""
     path = f"{_SECURITY}/rolesmapping/{role}"
-    mapping = patient.ask("GET", path, absent=True).get(role, {})
+    answer = patient.ask("GET", path)
+    mapping = {} if answer.status == 404 else answer.body.get(role, {})
     kind = "users" if ":user/" in arn else "backend_roles"
     there = mapping.get(kind, [])
     if arn in there:
@@ -173,15 +133,14 @@ class _Patient:
         self._monotonic = monotonic
         self._sleep = sleep
 
-    def ask(self, method: str, path: str, body: Any = None, *, absent: bool = False) -> Any:
-        """Give the body of a good answer; with ``absent`` that of a 404 is empty."""
+    def ask(self, method: str, path: str, body: Any = None) -> Response:
+        """Give a good answer, or the one that there is nothing."""
         for pause_s in _pauses():
             problem = self._try(method, path, body)
-            if not isinstance(problem, AwsError):
-                if problem.status < 300:
-                    return problem.body
-                if absent and problem.status == 404:
-                    return {}
+            if not isinstance(problem, AwsError) and (
+                problem.status < 300 or (method, problem.status) == ("GET", 404)
+            ):
+                return problem
             self._wait(pause_s, problem, f"{method} {path}")
         raise AssertionError
 
@@ -211,9 +170,7 @@ class _Patient:
             passes = True
         else:
             hint = _HINT if problem.status in (401, 403) else ""
-            error = SinkError(
-                f"OpenSearch answered {what} with {problem.status}: {problem.text}{hint}"
-            )
+            error = SinkError(f"{answered(problem, what)}{hint}")
             passes = problem.status in _PASSING
         if not passes or self._monotonic() + pause_s > self._until_s:
             raise error
