@@ -28,6 +28,7 @@ LAYERS: tuple[dict[str, str], ...] = (
         "sinks": "sinks",
         "sources": "sources",
         "index_setup": "index_setup",
+        "dashboards": "dashboards",
     },
     {"index": "index_install index_lifecycle index_template index_products"},
     {"schemas": "schemas"},

@@ -1,6 +1,6 @@
 """
-Write ``docs/reference/`` from the code, so that the pages cannot say anything else than it does; and ``docs/cost.md``
-and the picture of the architecture.
+Write ``docs/reference/`` from the code, so that the pages cannot say anything else than it does; and ``docs/cost.md``,
+the picture of the architecture, and the dashboards to import.
 
 ``--check`` writes nothing, names the pages that are stale and exits with 1 if there are any.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from os.path import normpath
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from architecture_diagram import architecture
 from cost_page import cost_page
 
 from vpcflow import cli, codes
+from vpcflow.dashboards import PRODUCTS, render
 from vpcflow.errors import SettingsError
 from vpcflow.fields import ADDED, FIELDS, TGW_DEFAULT_LAYOUT, TGW_LAYOUT, VPC_FIELDS, Added, Field
 from vpcflow.lambdas.settings import SETTINGS, Setting, load_settings
@@ -40,12 +42,12 @@ def main(arguments: list[str]) -> int:
     stale = [name for name, text in pages.items() if _read(FOLDER / name) != text]
     if "--check" in arguments:
         for name in stale:
-            print(f"docs/{name} is stale: run `make docs`", file=sys.stderr)
+            print(f"{normpath(f'docs/{name}')} is stale: run `make docs`", file=sys.stderr)
         return 1 if stale else 0
     for name in stale:
         (FOLDER / name).parent.mkdir(parents=True, exist_ok=True)
         (FOLDER / name).write_text(pages[name])
-        print(f"wrote docs/{name}")
+        print(f"wrote {normpath(f'docs/{name}')}")
     return 0
 
 
@@ -318,7 +320,14 @@ def shedding_page() -> str:
     )
 
 
+def dashboards(product: str) -> str:
+    """Give the dashboards of all schemas, for the index that the template names where it is told no other."""
+    return render(PRODUCTS[product], _template()["Parameters"]["IndexName"]["Default"]).decode()
+
+
 PAGES: dict[str, Callable[[], str]] = {
+    "../deploy/opensearch/dashboards-elasticsearch.ndjson": lambda: dashboards("elasticsearch"),
+    "../deploy/opensearch/dashboards-opensearch.ndjson": lambda: dashboards("opensearch"),
     "cost.md": cost_page,
     "images/architecture.svg": architecture,
     "reference/cli.md": cli_page,
