@@ -58,10 +58,10 @@ def client(
         return session.client(service, config=_config(patience))
 
 
-@functools.cache
-def _session(
+def open_session(
     region: str | None, role_arn: str | None, external_id: str | None, patience: Patience
 ) -> boto3.Session:
+    """Make a session as ``client`` has it, and one that nobody else has."""
     plain = boto3.Session(region_name=region)
     if role_arn is None:
         return plain
@@ -73,6 +73,9 @@ def _session(
         # Else a role that may not be assumed would only be found out by the first call.
         in_role.get_credentials().get_frozen_credentials()
     return boto3.Session(botocore_session=in_role)
+
+
+_session = functools.cache(open_session)
 
 
 class _RoleProvider(CredentialProvider):  # type: ignore[misc]  # botocore has no types

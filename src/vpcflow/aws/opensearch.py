@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import boto3
-from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.exceptions import HTTPClientError, NoCredentialsError, NoRegionError
+from botocore.exceptions import HTTPClientError
 from botocore.httpsession import URLLib3Session
 
-from vpcflow.aws.clients import client
-from vpcflow.aws.failures import aws_errors
+from vpcflow.aws.signing import open_signer
 from vpcflow.errors import AwsError
 
 if TYPE_CHECKING:
-    from botocore.credentials import ReadOnlyCredentials
+    from vpcflow.aws.signing import Service, Signer
 
 _TIMEOUT_S = (5, 30)
 _MAX_TEXT = 500
@@ -38,25 +34,21 @@ class Answer(NamedTuple):
 class OpenSearch:
     """An endpoint, ``https://…``, and whose credentials sign: the function's own, or those of a role it assumes."""
 
-    def __init__(self, endpoint: str, service: str, *, role_arn: str | None = None) -> None:
+    def __init__(self, endpoint: str, service: Service, *, role_arn: str | None = None) -> None:
         self._endpoint = endpoint.rstrip("/")
         self._service = service
         self._role_arn = role_arn
+        self._signer: Signer | None = None
         self._http = URLLib3Session(timeout=_TIMEOUT_S)
 
     def ask(self, method: str, path: str, body: Any = None) -> Answer:
         """Make one request; any status is an answer. Raises ``AwsError`` where there is none."""
-        request = AWSRequest(
-            method=method,
-            url=f"{self._endpoint}/{path}",
-            data=b"" if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        # A collection refuses what has no hash of the body among the signed headers.
-        request.headers["X-Amz-Content-SHA256"] = hashlib.sha256(request.data).hexdigest()
-        with aws_errors(f"sign a request to {self._endpoint}"):
-            credentials, region = self._credentials()
-            SigV4Auth(credentials, self._service, region).add_auth(request)
+        # Not before it is wanted: a role that has just been made may be assumed only after a while.
+        self._signer = self._signer or open_signer(self._service, role_arn=self._role_arn)
+        url = f"{self._endpoint}/{path}"
+        data = b"" if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json", **self._signer(method, url, data)}
+        request = AWSRequest(method=method, url=url, data=data, headers=headers)
         try:
             answer = self._http.send(request.prepare())
         except HTTPClientError as error:
@@ -66,25 +58,6 @@ class OpenSearch:
                 permanent=False,
             ) from error
         return Answer(answer.status_code, _read(answer.text))
-
-    def _credentials(self) -> tuple[ReadOnlyCredentials, str]:
-        session = boto3.Session()
-        if session.region_name is None:
-            raise NoRegionError
-        if self._role_arn:
-            assumed = client("sts").assume_role(
-                RoleArn=self._role_arn, RoleSessionName="vpcflow-index-setup"
-            )["Credentials"]
-            session = boto3.Session(
-                aws_access_key_id=assumed["AccessKeyId"],
-                aws_secret_access_key=assumed["SecretAccessKey"],
-                aws_session_token=assumed["SessionToken"],
-                region_name=session.region_name,
-            )
-        credentials = session.get_credentials()
-        if credentials is None:
-            raise NoCredentialsError
-        return credentials.get_frozen_credentials(), session.region_name
 
 
 def _read(text: str) -> Any:
