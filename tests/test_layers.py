@@ -43,7 +43,10 @@ LAYERS: tuple[dict[str, str], ...] = (
         "aws_ranges": "aws_ranges",
         "index_types": "index_types",
     },
-    {"words": "layout lines plain rejects prefixes special_ranges object_store time_range"},
+    {
+        "words": "layout lines plain rejects prefixes special_ranges object_store time_range",
+        "texts": "dictionaries iso_times community_id",
+    },
     {"facts": "fields codes errors addresses"},
     {"native": "native"},
 )

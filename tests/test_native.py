@@ -413,7 +413,7 @@ def test_without_the_library_all_is_parsed_and_written_the_same(tmp_path: Path) 
     # One made for another machine is no more than none.
     (tmp_path / "vpcflow" / "native" / "vpcflow.so").write_bytes(b"\x7fELF")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONSAFEPATH": "1"}
-    names = "parse parse_properties corpus addresses pipeline".split()
+    names = "parse parse_properties corpus addresses pipeline json_lines".split()
     files = [*(f"tests/test_{name}.py" for name in names), "tests/enrich", "tests/schemas"]
     files.append("tests/transform/test_transformation.py")
     which = "from vpcflow import native; assert not native.is_available(), native.__file__"
@@ -506,7 +506,18 @@ def write_at_the_edge(library: str) -> tuple[int, int]:
         functions.base64(place, sizes_.ctypes.data, 1, out.ctypes.data, pairs.ctypes.data)
         checksum = zlib.crc32(out[: (len(text) + 2) // 3 * 4].tobytes(), checksum)
         functions.needs_escape(text_end - len(text), len(text))
+        checksum = zlib.crc32(write_ids(functions, codes, wide, room_end), checksum)
     return written, checksum
+
+
+def write_ids(functions: Compiled, codes: np.ndarray, wide: np.ndarray, end: int) -> bytes:
+    """Write community ids up to where memory ends."""
+    places, is_ipv4 = np.abs(codes), (wide == 42).astype(np.uint8)
+    arrays = [places, wide, wide, is_ipv4, places]
+    ends = (ctypes.c_void_p * 10)(*[array.ctypes.data for array in arrays] * 2)
+    size = 30 * len(codes)
+    functions.community_ids(ends, places.ctypes.data, is_ipv4.ctypes.data, len(codes), end - size)
+    return ctypes.string_at(end - size, size)
 
 
 def end_of_memory() -> int:

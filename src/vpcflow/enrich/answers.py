@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vpcflow.addresses import Addresses, parse_addresses
+from vpcflow.dictionaries import coalesce, codes_of, row_indices, spread
 from vpcflow.fields import ADDED_BY_COLUMN
 from vpcflow.inventory import NO_TIME
 from vpcflow.special_ranges import classify
@@ -131,7 +132,7 @@ class Answers:
         """Give the number in ``ends`` of each row's address, -1 where null."""
         if name not in self.ends.numbers:
             return np.full(self.flows.num_rows, -1, np.int32)
-        return _spread(self.ends.numbers[name], codes_of(self.column(name)))
+        return spread(self.ends.numbers[name], codes_of(self.column(name)))
 
     def addresses(self, name: str) -> Addresses:
         """Parse the distinct addresses of an address column: item *i* is that of the dictionary's value *i*."""
@@ -183,46 +184,3 @@ def added_type(column: str) -> pa.DataType:
     """Give the type an added column has in memory: texts, also in lists, are dictionaries, save the distinct ids."""
     declared = ADDED_BY_COLUMN[column].type
     return declared if column == "event_id" else _IN_MEMORY.get(declared, declared)
-
-
-def codes_of(column: pa.DictionaryArray) -> npt.NDArray[np.int32]:
-    """Give the dictionary index of each row, -1 for null."""
-    indices = column.indices
-    if indices.null_count == len(indices):
-        return np.full(len(indices), -1, np.int32)
-    if indices.null_count:
-        indices = indices.fill_null(-1)
-    return np.asarray(indices.to_numpy(zero_copy_only=False), np.int32)
-
-
-def dictionary_array(codes: npt.NDArray[np.int32], values: pa.Array) -> pa.DictionaryArray:
-    """Make a column of the values with these indices, null where the index is negative. The reverse of ``codes_of``."""
-    return pa.DictionaryArray.from_arrays(row_indices(codes), values, safe=False)
-
-
-def row_indices(rows: npt.NDArray[np.int32]) -> pa.Int32Array:
-    """Make indices for ``take``: null, and so a null taken, where the row is negative. The memory is shared."""
-    rows = np.ascontiguousarray(rows, np.int32)
-    known = rows >= 0
-    validity = None if known.all() else pa.py_buffer(np.packbits(known, bitorder="little"))
-    return pa.Array.from_buffers(pa.int32(), len(rows), [validity, pa.py_buffer(rows)])
-
-
-def coalesce(first: pa.DictionaryArray, second: pa.DictionaryArray) -> pa.DictionaryArray:
-    """Give the first column's values, and where they are null the second's."""
-    if first.null_count == 0 or second.null_count == len(second):
-        return first
-    if first.null_count == len(first):
-        return second
-    merged = pa.chunked_array([first.dictionary, second.dictionary]).combine_chunks()
-    encoded = merged.dictionary_encode()
-    numbers = encoded.indices.to_numpy(zero_copy_only=False)
-    own = _spread(numbers[: len(first.dictionary)], codes_of(first))
-    other = _spread(numbers[len(first.dictionary) :], codes_of(second))
-    return dictionary_array(np.where(own < 0, other, own), encoded.dictionary)
-
-
-def _spread(numbers: npt.NDArray[np.int32], codes: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-    """Give the number of each row's code; -1 where the code is."""
-    # Code -1 takes the item added at the end.
-    return np.append(numbers, np.int32(-1)).take(codes)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from vpcflow.enrich.answers import coalesce, codes_of, dictionary_array
+from vpcflow.dictionaries import coalesce, codes_of, dictionary_array
 
 if TYPE_CHECKING:
     from vpcflow.aws_ranges import AwsRanges

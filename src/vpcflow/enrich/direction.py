@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from vpcflow.codes import DIRECTIONS
-from vpcflow.enrich.answers import codes_of, dictionary_array
+from vpcflow.dictionaries import codes_of, dictionary_array
 
 if TYPE_CHECKING:
     from vpcflow.enrich.answers import Answers

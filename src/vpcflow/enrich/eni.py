@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vpcflow.enrich.answers import row_indices
+from vpcflow.dictionaries import row_indices
 
 if TYPE_CHECKING:
     import pyarrow as pa

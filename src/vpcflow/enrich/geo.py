@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from vpcflow.enrich.answers import codes_of
+from vpcflow.dictionaries import codes_of
 
 if TYPE_CHECKING:
     from vpcflow.enrich.answers import Answers

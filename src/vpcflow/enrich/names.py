@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from vpcflow.codes import PROTOCOLS, TCP_FLAGS, TRAFFIC_PATHS
-from vpcflow.enrich.answers import dictionary_array
+from vpcflow.dictionaries import dictionary_array
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

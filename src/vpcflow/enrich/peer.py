@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from vpcflow import special_ranges
 from vpcflow.codes import PEER_SCOPES
-from vpcflow.enrich.answers import codes_of, dictionary_array, row_indices
+from vpcflow.dictionaries import codes_of, dictionary_array, row_indices
 from vpcflow.inventory import NO_TIME, distinct_numbers
 
 if TYPE_CHECKING:

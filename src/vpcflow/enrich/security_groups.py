@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from vpcflow.codes import INVENTORY_STATES
-from vpcflow.enrich.answers import dictionary_array, row_indices
+from vpcflow.dictionaries import dictionary_array, row_indices
 
 if TYPE_CHECKING:
     from vpcflow.enrich.answers import Answers

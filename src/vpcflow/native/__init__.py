@@ -5,6 +5,7 @@ Each function gives None where there is no compiled library (the platform has no
 has the plain way, goes that. Nothing else in vpcflow knows of C.
 """
 
+from vpcflow.native.community_ids import End, community_ids
 from vpcflow.native.documents import DEPTH, Closed, Opened, Written, needs_escape, write_rows
 from vpcflow.native.encoding import base64_texts
 from vpcflow.native.ipv4 import read_ipv4
@@ -15,10 +16,12 @@ from vpcflow.native.rows import Source, hash_texts, mix_rows
 __all__ = [
     "DEPTH",
     "Closed",
+    "End",
     "Opened",
     "Source",
     "Written",
     "base64_texts",
+    "community_ids",
     "hash_texts",
     "is_available",
     "mix_rows",

@@ -31,6 +31,7 @@ class Compiled(NamedTuple):
     write_rows: Callable[..., int]
     needs_escape: Callable[..., int]
     base64: Callable[..., None]
+    community_ids: Callable[..., None]
 
 
 def load(library: Path) -> Compiled:
@@ -53,6 +54,7 @@ def load(library: Path) -> Compiled:
         function("write_documents", _INT, _PLACE, _INT, _INT, _INT, _PLACE, _INT, _PLACE),
         function("needs_escape", _INT, _PLACE, _INT),
         function("base64", None, ctypes.c_char_p, _PLACE, _INT, _PLACE, _PLACE),
+        function("community_ids", None, _PLACE, _PLACE, _PLACE, _INT, _PLACE),
     )
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from vpcflow.fragments import column_parts, constant_parts, member, nested
 from vpcflow.index_types import DATE, KEYWORD, POINT, index_type
+from vpcflow.iso_times import iso_times
 from vpcflow.json_lines import lines
 
 if TYPE_CHECKING:
@@ -49,7 +49,6 @@ _GEO = {
 }
 _LATITUDE, _LONGITUDE = "src_geo_latitude", "src_geo_longitude"
 _DIRECTIONS = {"ingress": "inbound", "egress": "outbound"}
-_YEAR_10000_S = 253_402_300_800
 
 _PLACES = {
     **_LOGGED,
@@ -114,14 +113,7 @@ def place(column: str) -> str | None:
 def _timestamp(flows: pa.RecordBatch) -> Sequence[AnyPart]:
     if "end" not in flows.schema.names:
         return []
-    ends = flows.column("end").dictionary_encode()
-    seconds = ends.dictionary.to_numpy()
-    # ISO 8601 ends with the year 9999; nothing keeps a log from holding a larger number.
-    known = (seconds >= 0) & (seconds < _YEAR_10000_S)
-    texts = np.datetime_as_string(np.where(known, seconds, 0).astype("M8[s]"), "ms", timezone="UTC")
-    places = pa.array(np.arange(len(seconds), dtype=np.int32), mask=~known)
-    column = pa.DictionaryArray.from_arrays(places.take(ends.indices), pa.array(texts, pa.string()))
-    return column_parts(member("@timestamp"), column)
+    return column_parts(member("@timestamp"), iso_times(flows.column("end")))
 
 
 def _direction(flows: pa.RecordBatch) -> Sequence[AnyPart]:
