@@ -27,6 +27,7 @@ from vpcflow.sources.files import find_inputs, read_input
 from vpcflow.stats import Books
 
 CORPUS = Path(__file__).parent / "corpus"
+FILES = Path(__file__).parents[1] / "deploy" / "opensearch" / "opensearch"
 BIG = 2**53 + 1
 FLOW = ENRICHED | {
     "bytes": BIG,
@@ -152,6 +153,20 @@ def test_opensearch_takes_the_templates_of_a_schema_and_searches_by_its_types(
 @pytest.mark.parametrize("schema", SCHEMAS)
 def test_opensearch_takes_every_flow_of_the_corpus(schema: str, opensearch: OpenSearchServer):
     check_corpus(opensearch, schema)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_the_files_to_be_put_by_hand_are_what_is_installed(
+    schema: str, opensearch: OpenSearchServer
+):
+    for name in ("vpcflow-settings", f"vpcflow-mappings-{schema}"):
+        body = json.loads((FILES / "component_template" / f"{name}.json").read_text())
+        opensearch.ask("PUT", f"_component_template/{name}", body)
+    template = json.loads((FILES / "index_template" / f"{schema}.json").read_text())
+    opensearch.ask("PUT", "_index_template/vpc-flow-logs", template)
+
+    assert not install_template(Endpoint(opensearch), schema, "vpc-flow-logs", policy=True)
 
 
 @pytest.mark.integration

@@ -1,12 +1,13 @@
 """
 Write ``docs/reference/`` from the code, so that the pages cannot say anything else than it does; and ``docs/cost.md``,
-the picture of the architecture, and the dashboards to import.
+the picture of the architecture, and in ``deploy/opensearch/`` what a search server and its dashboards get.
 
 ``--check`` writes nothing, names the pages that are stale and exits with 1 if there are any.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -23,14 +24,21 @@ from vpcflow import cli, codes
 from vpcflow.dashboards import PRODUCTS, render
 from vpcflow.errors import SettingsError
 from vpcflow.fields import ADDED, FIELDS, TGW_DEFAULT_LAYOUT, TGW_LAYOUT, VPC_FIELDS, Added, Field
+from vpcflow.index_lifecycle import ilm_policy, ism_policy
+from vpcflow.index_products import ELASTICSEARCH, OPENSEARCH
+from vpcflow.index_template import component_templates, index_template
 from vpcflow.lambdas.settings import SETTINGS, Setting, load_settings
 from vpcflow.lambdas.telemetry import METRICS
+from vpcflow.schemas import SCHEMAS
 from vpcflow.transform import SHED_NAMES
 
 FOLDER = Path(__file__).parents[1] / "docs"
 NOTICE = "<!-- Written by `make docs` from the code: change it there. -->\n"
 EMF_PAGE = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format.html"
 TEMPLATE = Path(__file__).parents[1] / "deploy" / "template.yaml"
+KEEP_DAYS = 90
+"""In the policies to be put by hand, which are to be edited."""
+
 AWS_PAGE = "https://docs.aws.amazon.com/vpc/latest/userguide/flow-log-records.html"
 
 
@@ -325,9 +333,27 @@ def dashboards(product: str) -> str:
     return render(PRODUCTS[product], _template()["Parameters"]["IndexName"]["Default"]).decode()
 
 
+def index_files() -> Iterator[tuple[str, Callable[[], str]]]:
+    """Yield what a server gets, to be put by hand: a path below ``deploy/opensearch`` and what writes the file."""
+    name = _template()["Parameters"]["IndexName"]["Default"]
+    for product in (OPENSEARCH, ELASTICSEARCH):
+        for schema in SCHEMAS:
+            for component, body in component_templates(schema, product).items():
+                yield f"{product.name}/component_template/{component}.json", _json(body)
+            template = index_template(schema, name, product, policy=True)
+            yield f"{product.name}/index_template/{schema}.json", _json(template)
+    yield "opensearch/ism_policy.json", _json(ism_policy(name, keep_days=KEEP_DAYS))
+    yield "elasticsearch/ilm_policy.json", _json(ilm_policy(keep_days=KEEP_DAYS))
+
+
+def _json(body: Any) -> Callable[[], str]:
+    return lambda: json.dumps(body, indent=2) + "\n"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "../deploy/opensearch/dashboards-elasticsearch.ndjson": lambda: dashboards("elasticsearch"),
     "../deploy/opensearch/dashboards-opensearch.ndjson": lambda: dashboards("opensearch"),
+    **{f"../deploy/opensearch/{path}": write for path, write in index_files()},
     "cost.md": cost_page,
     "images/architecture.svg": architecture,
     "reference/cli.md": cli_page,

@@ -161,7 +161,7 @@ def _policy_settings(name: str, product: Product, layout: Layout) -> Body:
 
 
 def _data_stream(schema: str, product: Product) -> Body:
-    field = "@timestamp" if "@timestamp" in SCHEMAS[schema].mapping() else _TIME_FIELDS[schema]
+    field = SCHEMAS[schema].time_field
     if field == "@timestamp":
         return {}
     if not product.any_time_field:
@@ -170,6 +170,3 @@ def _data_stream(schema: str, product: Product) -> Body:
             " ecs or appender"
         )
     return {"timestamp_field": {"name": field}}
-
-
-_TIME_FIELDS = {"flat": "end", "ocsf": "time"}
