@@ -21,6 +21,7 @@ KEYWORD: Property = MappingProxyType({"type": "keyword", "ignore_above": 1024})
 ADDRESS: Property = MappingProxyType({"type": "ip", "ignore_malformed": True})
 """What is no address costs the field its index, not the document."""
 
+LONG: Property = MappingProxyType({"type": "long"})
 DATE: Property = MappingProxyType({"type": "date"})
 SECONDS: Property = MappingProxyType({"type": "date", "format": "epoch_second"})
 POINT: Property = MappingProxyType({"type": "geo_point"})

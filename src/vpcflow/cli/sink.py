@@ -48,7 +48,7 @@ def sink_opener(
     if schema not in SCHEMAS:
         raise FormatError(f"unknown schema {schema!r} (known: {', '.join(SCHEMAS)})")
     chosen = SCHEMAS[schema]
-    if chosen.columns is not None and (columns is not None or _is_parquet(to, format_)):
+    if chosen is not SCHEMAS["flat"] and (columns is not None or _is_parquet(to, format_)):
         raise FormatError(
             f"--schema {schema} is a form of NDJSON documents: it goes with neither --columns nor Parquet"
         )

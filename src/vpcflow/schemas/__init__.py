@@ -5,8 +5,9 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from vpcflow.schemas import appender, flat
+from vpcflow.schemas import appender, ecs, flat
 from vpcflow.schemas.appender import encode_appender
+from vpcflow.schemas.ecs import encode_ecs
 from vpcflow.schemas.flat import encode_flat
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from vpcflow.index_types import Property
     from vpcflow.json_lines import Encode
 
-__all__ = ["SCHEMAS", "Schema", "encode_appender", "encode_flat"]
+__all__ = ["SCHEMAS", "Schema", "encode_appender", "encode_ecs", "encode_flat"]
 
 
 class Schema(NamedTuple):
@@ -23,9 +24,9 @@ class Schema(NamedTuple):
     A form of document: its name, how flows become it, the columns it is made of (None: all there are), and how
     OpenSearch is to index what it holds.
 
-    ``place`` gives the dotted path at which a column lies in the document, None where it is not in it as it is;
-    ``time_field`` is what a dashboard goes by. ``spare`` writes the document without what says nothing, as texts that
-    are always there; None where there is no such thing.
+    ``place`` gives the dotted path at which a column lies in the document, None where it does not; ``time_field`` is
+    what a dashboard goes by. ``spare`` writes the document without what says nothing, as texts that are always there;
+    None where there is no such thing.
     """
 
     name: str
@@ -51,6 +52,7 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
                 "@timestamp",
                 appender.encode_spare,
             ),
+            Schema("ecs", encode_ecs, None, ecs.mapping, ecs.place, "@timestamp"),
         )
     }
 )
