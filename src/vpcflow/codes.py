@@ -59,9 +59,10 @@ REJECT_REASONS: Mapping[str, str] = MappingProxyType(
         "bad_envelope": "JSON that is no envelope of flow records",
         "ambiguous_layout": "several of the possible layouts fit",
         "line_too_long": "a line is longer than 1 MiB",
+        "refused_by_index": "a search server refused the document, for good",
     }
 )
-"""Why a line is no flow record: a closed set, in the order of the checks of a line."""
+"""Why a line is no flow record: a closed set, in the order of the checks of a line; the last is of documents."""
 
 PROTOCOLS: Mapping[int, str] = MappingProxyType(dict(enumerate(
     "hopopt icmp igmp ggp ipv4 st tcp cbt egp igp bbn-rcc-mon nvp-ii pup argus emcon xnet chaos udp mux dcn-meas hmp"

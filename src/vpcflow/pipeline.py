@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from vpcflow.enrich import enrich
 from vpcflow.errors import FormatError
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vpcflow.inventory import FlowLog
     from vpcflow.layout import Layout
     from vpcflow.rejects import Reject
+    from vpcflow.sinks import Settled
     from vpcflow.stats import Books
     from vpcflow.time_range import TimeRange
 
@@ -33,6 +34,15 @@ class Sink(Protocol):
     """What takes flows: ``write`` gives the number of rows it has taken."""
 
     def write(self, batch: pa.RecordBatch, /) -> int: ...
+
+
+@runtime_checkable
+class SettlingSink(Protocol):
+    """A sink that may learn only later what became of the flows it took; when it is closed it knows of all."""
+
+    def settled(self) -> Settled:
+        """Tell what has become known since this was asked last; all other flows taken are delivered."""
+        ...
 
 
 class Layouts:
@@ -159,15 +169,35 @@ def deliver(
     *,
     reference: Reference | None = None,
     columns: Collection[str] | None = None,
+    on_rejects: Callable[[Sequence[Reject]], None] = lambda _: None,
 ) -> None:
-    """Enrich the flows where there is a reference, write them, and count what the sink has taken as delivered."""
+    """
+    Enrich the flows where there is a reference, write them, and count what the sink has taken as delivered.
+
+    Of a sink that settles later it counts so until the sink tells more: once that is closed, call ``settle``.
+    """
     for batch in flows:
         done = batch if reference is None else enrich(batch, reference, columns=columns)
         if BY_PLACE in done.schema.names:
             done = done.drop_columns(BY_PLACE)
+        # Until it is known better, which an exception might prevent.
+        books.failed += done.num_rows
         taken = sink.write(done)
         books.delivered += taken
-        books.failed += done.num_rows - taken
+        books.failed -= taken
+        settle(sink, books, on_rejects)
+
+
+def settle(
+    sink: Sink, books: Books, on_rejects: Callable[[Sequence[Reject]], None] = lambda _: None
+) -> None:
+    """Count what a sink has learnt of flows that were counted as delivered, if it is one that learns it later."""
+    if not isinstance(sink, SettlingSink):
+        return
+    settled = sink.settled()
+    books.settle(settled)
+    if settled.rejects:
+        on_rejects(settled.rejects)
 
 
 def _parse(

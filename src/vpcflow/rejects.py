@@ -12,7 +12,8 @@ class Reject(NamedTuple):
     A line that is no flow record.
 
     ``line`` is its number in the source from 1 (the row in a Parquet file), ``reason`` one of ``codes.REJECT_REASONS``,
-    ``text`` the raw line, at most 4 KiB of it, with bytes that are not UTF-8 as ``\\xNN``.
+    ``text`` the raw line, at most 4 KiB of it, with bytes that are not UTF-8 as ``\\xNN``; of a record that a search
+    server refused, what the server said.
     """
 
     source: str

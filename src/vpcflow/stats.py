@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from vpcflow.rejects import Reject
+    from vpcflow.sinks import Settled
     from vpcflow.sources import Fault
 
 
@@ -67,6 +68,13 @@ class Books:
         self.faults.append(fault)
         self.found += fault.lost
         self.failed += fault.lost
+
+    def settle(self, settled: Settled) -> None:
+        """Take back what was counted as delivered and, as its sink has learnt since, was not."""
+        self.delivered -= settled.duplicates + settled.failed + len(settled.rejects)
+        self.duplicates += settled.duplicates
+        self.failed += settled.failed
+        self.rejected.update(reject.reason for reject in settled.rejects)
 
     def check(self) -> None:
         """Raise ``BooksError`` where the records found are not all accounted for."""

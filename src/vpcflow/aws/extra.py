@@ -10,6 +10,7 @@ from vpcflow.errors import AwsError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from vpcflow.aws.signing import Service, Signer
     from vpcflow.object_store import ObjectStore
     from vpcflow.redrive.queues import Queue
     from vpcflow.sinks.firehose import Stream
@@ -56,3 +57,10 @@ def open_sqs(address: str) -> Queue:
     with aws_extra("sqs://"):
         from vpcflow.aws.sqs import open_queue
     return open_queue(address)
+
+
+def open_signer(service: Service) -> Signer:
+    """Open what signs requests to OpenSearch in AWS for a person's command. Raises ``AwsError``."""
+    with aws_extra("signing requests to OpenSearch"):
+        from vpcflow.aws import signing
+    return signing.open_signer(service)

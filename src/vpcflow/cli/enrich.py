@@ -9,7 +9,7 @@ import typer
 from vpcflow.cli import options
 from vpcflow.cli.reference import ReferenceOptions, layouts_for, load_reference
 from vpcflow.cli.run import Work, exit_with, run
-from vpcflow.cli.sink import Sending, sink_opener
+from vpcflow.cli.sink import Searching, Sending, needed_columns, sink_opener
 from vpcflow.cli.words import Words
 from vpcflow.errors import FormatError
 from vpcflow.fields import ADDED, ADDED_BY_COLUMN, FIELD_BY_COLUMN
@@ -62,6 +62,11 @@ def enrich_command(
     until: options.Until = None,
     rate: options.Rate = None,
     wrap: options.Wrap = False,
+    index: options.Index = "daily",
+    retry_for: options.RetryFor = 900,
+    no_template: options.NoTemplate = False,
+    ca_file: options.CaFile = None,
+    sign: options.Sign = None,
     rejects: options.Rejects = None,
     quiet: options.Quiet = False,
 ) -> None:
@@ -69,7 +74,9 @@ def enrich_command(
     words = Words(quiet=quiet)
     names = _column_names(columns)
     times = options.read_times(since, until)
-    open_sink = sink_opener(to, format_, schema, names, Sending(rate, wrap, words.say))
+    sending = Sending(rate, wrap, words.say)
+    searching = Searching(index, retry_for, not no_template, ca_file, sign, words.say)
+    open_sink = sink_opener(to, format_, schema, names, sending, searching)
     reference = load_reference(
         ReferenceOptions(
             inventory,
@@ -91,7 +98,7 @@ def enrich_command(
         open_sink=open_sink,
         layouts=layouts_for(log_format or [], reference.inventory, words, inputs or ()),
         reference=reference,
-        columns=None if wanted is None else _OURS.intersection(wanted),
+        columns=None if wanted is None else _OURS.intersection([*wanted, *needed_columns(to)]),
         times=times,
         rejects=rejects,
     )

@@ -69,7 +69,8 @@ To = Annotated[
         metavar="PATH",
         show_default=False,
         help="File (.ndjson, .jsonl, .csv, each also .gz or .zst; .parquet) or directory/ (a Parquet dataset"
-        " by day and hour), here or in S3 (s3://BUCKET/…), or firehose://NAME, a stream; - is standard output."
+        " by day and hour), here or in S3 (s3://BUCKET/…), firehose://NAME, a stream, or"
+        " opensearch+https://HOST[:PORT]/NAME, indexes of OpenSearch or Elasticsearch; - is standard output."
         "  [default: NDJSON on standard output]",
     ),
 ]
@@ -89,6 +90,53 @@ Wrap = Annotated[
         "--wrap",
         help="To a stream: documents in an envelope, which vpcflow's decorator takes off and hands them on as they are."
         " Without it they go bare, for a stream that has no decorator.",
+    ),
+]
+Index = Annotated[
+    str,
+    typer.Option(
+        "--index",
+        metavar="daily|rollover|stream|single",
+        help="To a search server: an index for each UTC day of the flows' end, NAME-YYYY.MM.DD with the alias NAME;"
+        " indexes that a policy rolls over by size; a data stream; or one index NAME. In rollover and stream a repeated"
+        " delivery may double.",
+    ),
+]
+RetryFor = Annotated[
+    int,
+    typer.Option(
+        "--retry-for",
+        metavar="SECONDS",
+        min=0,
+        help="To a search server: how long to try again what it does not take, or while it is away.",
+    ),
+]
+NoTemplate = Annotated[
+    bool,
+    typer.Option(
+        "--no-template",
+        help="To a search server: leave its index templates alone. Without this, those of the schema are put there"
+        " where they are missing or older.",
+    ),
+]
+CaFile = Annotated[
+    str | None,
+    typer.Option(
+        "--ca-file",
+        metavar="FILE",
+        show_default=False,
+        help="To a search server: trust the certificates that these (PEM) have signed.  [default: the system's]",
+    ),
+]
+Sign = Annotated[
+    str | None,
+    typer.Option(
+        "--sign",
+        metavar="es|aoss",
+        show_default=False,
+        help="To a search server: sign requests with AWS credentials, for a domain (es) or a serverless"
+        " collection (aoss)."
+        "  [default: as the host's name says, unless VPCFLOW_OPENSEARCH_USER or VPCFLOW_OPENSEARCH_API_KEY is set]",
     ),
 ]
 Format = Annotated[

@@ -5,8 +5,9 @@ from __future__ import annotations
 from vpcflow.cli import options
 from vpcflow.cli.reference import layouts_for
 from vpcflow.cli.run import Work, exit_with, run
-from vpcflow.cli.sink import sink_opener
+from vpcflow.cli.sink import needed_columns, sink_opener
 from vpcflow.cli.words import Words
+from vpcflow.errors import FormatError
 
 HELP = """
 Parse flow logs: typed fields under AWS's names with underscores, nothing added.
@@ -33,6 +34,8 @@ def parse_command(
 ) -> None:
     """Parse the inputs, and end with the exit status the books call for."""
     words = Words(quiet=quiet)
+    if needed_columns(to):
+        raise FormatError(f"{to!r} takes enriched flows alone: use `vpcflow enrich`")
     work = Work(
         inputs=inputs or [],
         to=to,

@@ -15,14 +15,13 @@ from vpcflow.aws.extra import open_s3
 from vpcflow.cli.words import Words
 from vpcflow.errors import SinkError
 from vpcflow.object_store import is_object_url, parse_object_url
-from vpcflow.pipeline import Layouts, deliver, read_flows, within
+from vpcflow.pipeline import Layouts, SettlingSink, deliver, read_flows, settle, within
 from vpcflow.sources.files import STDIN, find_inputs, read_input
 from vpcflow.stats import Books
 from vpcflow.time_range import ALWAYS, TimeRange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
-    from contextlib import AbstractContextManager
     from typing import BinaryIO
 
     import pyarrow as pa
@@ -41,7 +40,7 @@ class Work(NamedTuple):
 
     inputs: Sequence[str]
     to: str | None
-    open_sink: Callable[[], AbstractContextManager[Sink]]
+    open_sink: Callable[[], Sink]
     layouts: Layouts
     reference: Reference | None = None
     columns: Collection[str] | None = None
@@ -58,7 +57,7 @@ def run(work: Work, words: Words, *, quiet: bool) -> Books:
     books = Books()
     started = time.monotonic()
     try:
-        _deliver(work, words, books, quiet=quiet)
+        _deliver(work, words, books, started, quiet=quiet)
     except BrokenPipeError:
         raise typer.Exit(DONE) from None
     words.summary(books, time.monotonic() - started)
@@ -70,22 +69,50 @@ def exit_with(books: Books) -> None:
     """End with the exit status the books call for."""
     if not books.missed and not books.faults:
         return
-    raise typer.Exit(DONE_WITH_REJECTS if books.delivered else COULD_NOT)
+    raise typer.Exit(DONE_WITH_REJECTS if books.delivered or books.duplicates else COULD_NOT)
 
 
-def _deliver(work: Work, words: Words, books: Books, *, quiet: bool) -> None:
+def _deliver(work: Work, words: Words, books: Books, started: float, *, quiet: bool) -> None:
     inputs = find(work.inputs, work.times, words)
     _refuse_overwriting(inputs, [work.to, work.rejects])
     with (
         _reject_writer(work.rejects) as on_rejects,
         _progress(inputs, quiet=quiet) as bar,
-        work.open_sink() as sink,
+        _settling(work.open_sink(), books, on_rejects, words, started) as sink,
     ):
         for source in inputs:
             books.inputs += 1
             flows = _flows(work, source, books, bar, on_rejects, words)
             flows = within(flows, work.times, books)
-            deliver(flows, sink, books, reference=work.reference, columns=work.columns)
+            deliver(
+                flows,
+                sink,
+                books,
+                reference=work.reference,
+                columns=work.columns,
+                on_rejects=on_rejects,
+            )
+
+
+@contextlib.contextmanager
+def _settling(
+    sink: Sink,
+    books: Books,
+    on_rejects: Callable[[Sequence[Reject]], None],
+    words: Words,
+    started: float,
+) -> Iterator[Sink]:
+    """Close the sink, and count what it knows in the end; one that keeps what it has when it fails says how much."""
+    try:
+        try:
+            with sink:
+                yield sink
+        finally:
+            settle(sink, books, on_rejects)
+    except SinkError:
+        if isinstance(sink, SettlingSink):
+            words.summary(books, time.monotonic() - started)
+        raise
 
 
 def find(paths: Sequence[str], times: TimeRange, words: Words) -> list[Input]:

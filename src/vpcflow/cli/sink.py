@@ -15,6 +15,7 @@ from vpcflow.schemas import SCHEMAS
 from vpcflow.schemas.flat import encode_flat
 from vpcflow.sinks import Sink, open_sink
 from vpcflow.sinks.firehose import FirehoseSink, Sender, is_stream_url, parse_stream_url
+from vpcflow.sinks.opensearch.url import is_search_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,12 +31,29 @@ class Sending(NamedTuple):
     warn: Callable[[str], None] = lambda _: None
 
 
+class Searching(NamedTuple):
+    """How documents go to a search server: see the options that are named alike; ``warn`` is told of doubts."""
+
+    layout: str = "daily"
+    retry_for_s: float = 900
+    has_template: bool = True
+    ca_file: str | None = None
+    sign: str | None = None
+    warn: Callable[[str], None] = lambda _: None
+
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether no option was given that only a search server needs."""
+        return self._replace(warn=Searching().warn)._asdict() == Searching()._asdict()
+
+
 def sink_opener(
     to: str | None,
     format_: str | None,
     schema: str,
     columns: Sequence[str] | None = None,
     sending: Sending | None = None,
+    searching: Searching | None = None,
 ) -> Callable[[], Sink]:
     """
     Give what opens the output; raises ``FormatError`` where the schema is unknown or does not go with the rest.
@@ -43,8 +61,10 @@ def sink_opener(
     ``columns`` None is all columns; the schema is the form of NDJSON documents alone.
     """
     sending = sending or Sending()
+    searching = searching or Searching()
     if not is_stream_url(to) and (sending.rate is not None or sending.is_wrapped):
         raise FormatError("--rate and --wrap go with --to firehose://NAME alone")
+    _check_searching(to, searching)
     if schema not in SCHEMAS:
         raise FormatError(f"unknown schema {schema!r} (known: {', '.join(SCHEMAS)})")
     chosen = SCHEMAS[schema]
@@ -62,7 +82,13 @@ def sink_opener(
         format=format_,
         store=open_s3,
         firehose=lambda url, encode: _stream_sink(url, encode, sending),
+        search=lambda url, encode: _search_sink(url, encode, schema, searching),
     )
+
+
+def needed_columns(to: str | None) -> tuple[str, ...]:
+    """Give the columns an output needs besides those asked for."""
+    return ("event_id",) if is_search_url(to) else ()
 
 
 def open_sender(to: str, *, rate: float | None = None) -> Sender:
@@ -75,6 +101,24 @@ def _stream_sink(to: str, encode: Encode, sending: Sending) -> Sink:
     if sending.is_wrapped:
         return FirehoseSink(sender, encode, form=wrap_document, warn=sending.warn)
     return FirehoseSink(sender, encode, warn=sending.warn)
+
+
+def _check_searching(to: str | None, searching: Searching) -> None:
+    """Only an output on a search server needs what knows how to open one."""
+    if is_search_url(to):
+        from vpcflow.cli.search import check_searching
+
+        check_searching(to or "", searching)
+    elif not searching.is_plain:
+        raise FormatError(
+            "--index, --retry-for, --no-template, --ca-file and --sign go with --to opensearch+https://… alone"
+        )
+
+
+def _search_sink(to: str, encode: Encode, schema: str, searching: Searching) -> Sink:
+    from vpcflow.cli.search import search_sink
+
+    return search_sink(to, encode, schema, searching)
 
 
 def _is_parquet(to: str | None, format_: str | None) -> bool:

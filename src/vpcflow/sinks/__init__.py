@@ -17,6 +17,7 @@ from vpcflow.sinks.csv import CsvFileSink, CsvSink
 from vpcflow.sinks.dataset import DatasetSink
 from vpcflow.sinks.firehose import is_stream_url
 from vpcflow.sinks.ndjson import NdjsonFileSink, NdjsonSink
+from vpcflow.sinks.opensearch.url import is_search_url
 from vpcflow.sinks.parquet import ParquetSink
 
 if TYPE_CHECKING:
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
     from vpcflow.json_lines import Encode
     from vpcflow.object_store import ObjectStore
     from vpcflow.pending_file import Take
+    from vpcflow.rejects import Reject
 
-__all__ = ["FORMATS", "Output", "Sink", "open_sink"]
+__all__ = ["FORMATS", "Output", "Settled", "Sink", "open_sink"]
 
 _COMPRESSED = (".gz", ".zst")
 
@@ -60,6 +62,14 @@ class Sink(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
     ) -> None: ...
+
+
+class Settled(NamedTuple):
+    """What became of flows that a sink had taken, where that was not delivery: of some it is known only later."""
+
+    duplicates: int = 0
+    failed: int = 0
+    rejects: tuple[Reject, ...] = ()
 
 
 class Output(NamedTuple):
@@ -116,12 +126,13 @@ def open_sink(
     stdout: BinaryIO | None = None,
     store: Callable[[], ObjectStore] | None = None,
     firehose: Callable[[str, Encode], Sink] | None = None,
+    search: Callable[[str, Encode], Sink] | None = None,
 ) -> Sink:
     """
     Open the sink for an output: None or ``-`` is standard output, a folder or a name that ends with ``/`` a dataset.
 
     A name that begins with ``s3://`` is an object or folder in what ``store`` opens, ``firehose://NAME`` a stream that
-    ``firehose`` opens.
+    ``firehose`` opens, ``opensearch+https://HOST/NAME`` an index that ``search`` opens.
 
     A file's format is that of its suffix, unless ``format`` names one of ``FORMATS``; the suffixes ``.gz`` and ``.zst``
     compress NDJSON and CSV in any case. ``run_id`` keeps the files of two runs in one dataset apart. Raises
@@ -130,7 +141,9 @@ def open_sink(
     if format is not None and format not in FORMATS:
         raise FormatError(f"unknown format {format!r} (known: {', '.join(FORMATS)})")
     if to is not None and is_stream_url(to):
-        return _open_stream(to, encode, format, firehose)
+        return _open_documents(to, encode, format, firehose)
+    if to is not None and is_search_url(to):
+        return _open_documents(to, encode, format, search)
     output = Output(encode, columns, run_id)
     if to is None or to == "-":
         stream = FORMATS[format or "ndjson"].stream
@@ -153,14 +166,14 @@ def open_sink(
     return form.file(Path(to), output)
 
 
-def _open_stream(
-    to: str, encode: Encode, format: str | None, firehose: Callable[[str, Encode], Sink] | None
+def _open_documents(
+    to: str, encode: Encode, format: str | None, opener: Callable[[str, Encode], Sink] | None
 ) -> Sink:
     if format not in (None, "ndjson"):
-        raise FormatError(f"{to!r} is a stream, which takes documents alone, not {format}")
-    if firehose is None:
-        raise SinkError(f"{to!r} is a Firehose stream, which is not written here")
-    return firehose(to, encode)
+        raise FormatError(f"{to!r} takes documents alone, not {format}")
+    if opener is None:
+        raise SinkError(f"{to!r} is not written here")
+    return opener(to, encode)
 
 
 def _open_object(

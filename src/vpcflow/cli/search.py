@@ -1,0 +1,144 @@
+"""Open a search server as an output: who may write there, what has to be there before, and the sink."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, get_args
+
+from vpcflow.aws.extra import open_signer
+from vpcflow.errors import FormatError, SinkError
+from vpcflow.index_install import begin_rollover, install_template
+from vpcflow.index_products import PRODUCTS
+from vpcflow.sinks.opensearch.documents import Layout, Placing
+from vpcflow.sinks.opensearch.server import PatientServer
+from vpcflow.sinks.opensearch.url import parse_search_url
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vpcflow.aws.signing import Service
+    from vpcflow.cli.sink import Searching
+    from vpcflow.json_lines import Encode
+    from vpcflow.sinks import Sink
+    from vpcflow.sinks.opensearch.client import Access
+    from vpcflow.sinks.opensearch.server import SearchServer
+    from vpcflow.sinks.opensearch.url import SearchUrl
+
+USER, PASSWORD, API_KEY = (f"VPCFLOW_OPENSEARCH_{name}" for name in ("USER", "PASSWORD", "API_KEY"))
+"""Environment variables: options would show secrets in every list of processes."""
+
+_LAYOUTS: tuple[Layout, ...] = get_args(Layout)
+_SERVICES: Mapping[str, Service] = {".es.amazonaws.com": "es", ".aoss.amazonaws.com": "aoss"}
+
+
+def check_searching(to: str, searching: Searching) -> None:
+    """Raise ``FormatError`` where the address or an option makes no sense."""
+    parse_search_url(to)
+    if searching.layout not in _LAYOUTS:
+        raise FormatError(f"unknown --index {searching.layout!r} (known: {', '.join(_LAYOUTS)})")
+    if searching.sign not in (None, "es", "aoss"):
+        raise FormatError(f"unknown --sign {searching.sign!r} (known: es, aoss)")
+
+
+def search_sink(to: str, encode: Encode, schema: str, searching: Searching) -> Sink:
+    """Open ``opensearch+https://…``; nothing is sent yet. Raises ``SinkError``, ``FormatError`` and ``AwsError``."""
+    from vpcflow.sinks.opensearch.bulk import Sender
+    from vpcflow.sinks.opensearch.sink import OpenSearchSink
+    from vpcflow.sinks.opensearch.writer import CONCURRENCY, BulkWriter
+
+    url = parse_search_url(to)
+    service = service_of(url, searching.sign, os.environ)
+    server = open_search_server(
+        url, os.environ, sign=service, ca_file=searching.ca_file, connections=CONCURRENCY
+    )
+    placing = Placing(url.name, _layout(searching.layout), has_ids=service != "aoss")
+    if not placing.meets_itself:
+        searching.warn(_no_guarantee(placing))
+
+    def on_trouble(_: str) -> None:
+        searching.warn(
+            f"{url.server} does not take all that is sent: what it refuses goes again, for up to"
+            f" {searching.retry_for_s:,.0f} s"
+        )
+
+    def prepare() -> None:
+        patient = PatientServer(server, within_s=searching.retry_for_s, on_trouble=on_trouble)
+        _prepare(patient, schema, placing, searching.has_template)
+
+    writer = BulkWriter(
+        Sender(server, placing.path, on_trouble=on_trouble),
+        placing,
+        encode,
+        within_s=lambda: searching.retry_for_s,
+    )
+    return OpenSearchSink(writer, url.server, prepare=prepare, warn=searching.warn)
+
+
+def open_search_server(
+    url: SearchUrl,
+    environment: Mapping[str, str],
+    *,
+    sign: Service | None = None,
+    ca_file: str | None = None,
+    connections: int = 1,
+) -> SearchServer:
+    """
+    Make a client with the environment's user or API key, else one that signs for ``sign``; nothing is sent yet.
+
+    Raises ``SinkError`` where opensearch-py is missing, ``FormatError`` where the environment says two things.
+    """
+    try:
+        from vpcflow.sinks.opensearch.client import open_server
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "opensearchpy":
+            raise
+        raise SinkError(
+            "opensearch+https:// needs opensearch-py, which is not installed:"
+            " run `pip install 'vpcflow[opensearch]'`"
+        ) from error
+    access = _access(environment, sign)
+    return open_server(url, access, ca_file=ca_file, connections=connections)
+
+
+def service_of(url: SearchUrl, sign: str | None, environment: Mapping[str, str]) -> Service | None:
+    """Say which of AWS's services requests are signed for: the one asked for, else by the host; None for none."""
+    if sign is not None:
+        return "aoss" if sign == "aoss" else "es"
+    if environment.get(USER) or environment.get(API_KEY):
+        return None
+    return next((name for end, name in _SERVICES.items() if url.host.endswith(end)), None)
+
+
+def _access(environment: Mapping[str, str], sign: Service | None) -> Access:
+    from vpcflow.sinks.opensearch.client import Access
+
+    user, api_key = environment.get(USER, ""), environment.get(API_KEY, "")
+    if sum(map(bool, (user, api_key, sign))) > 1:
+        raise FormatError(f"more than one of {USER}, {API_KEY} and --sign is given: give one")
+    if user and PASSWORD not in environment:
+        raise FormatError(f"{USER} is set, and {PASSWORD} is not")
+    if sign:
+        return Access(sign=open_signer(sign))
+    return Access(user, environment.get(PASSWORD, ""), api_key)
+
+
+def _prepare(server: PatientServer, schema: str, placing: Placing, has_template: bool) -> None:
+    """Put what has to be there before the first document."""
+    if has_template:
+        product = None if placing.has_ids else PRODUCTS["serverless"]
+        install_template(server, schema, placing.name, layout=placing.layout, product=product)
+    if placing.layout == "rollover":
+        begin_rollover(server, placing.name)
+
+
+def _layout(text: str) -> Layout:
+    return next(layout for layout in _LAYOUTS if layout == text)
+
+
+def _no_guarantee(placing: Placing) -> str:
+    if not placing.has_ids:
+        return "a serverless collection of time series takes no ids of documents: a repeated delivery doubles them"
+    return (
+        f"--index {placing.layout}: a document that is delivered again after a rollover goes to another index,"
+        " and is there twice"
+    )
