@@ -98,10 +98,10 @@ class NetworkBook(NamedTuple):
             found = np.minimum(np.searchsorted(leading, wanted), len(leading) - 1)
             levels[level][places] = np.where(leading[found] == wanted, numbers[found], -1)
         places = np.flatnonzero(addresses.valid & ~addresses.is_ipv4) if self.ipv6 else places[:0]
-        for i in places.tolist():
-            number = (int(addresses.high[i]) << 64) | int(addresses.low[i])
-            for level, (bits, by_leading) in enumerate(self.ipv6):
-                levels[level][i] = by_leading.get(number >> (128 - bits), -1)
+        halves = zip(addresses.high[places].tolist(), addresses.low[places].tolist())
+        ipv6 = [high << 64 | low for high, low in halves]
+        for level, (bits, by_leading) in enumerate(self.ipv6):
+            levels[level][places] = [by_leading.get(number >> (128 - bits), -1) for number in ipv6]
         return Located(addresses, levels)
 
     def nested(self) -> dict[int, list[int]]:
