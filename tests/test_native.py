@@ -415,6 +415,7 @@ def test_without_the_library_all_is_parsed_and_written_the_same(tmp_path: Path) 
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONSAFEPATH": "1"}
     names = "parse parse_properties corpus addresses pipeline json_lines".split()
     files = [*(f"tests/test_{name}.py" for name in names), "tests/enrich", "tests/schemas"]
+    files += [f"tests/geo/test_{name}.py" for name in ("mmdb", "database")]
     files.append("tests/transform/test_transformation.py")
     which = "from vpcflow import native; assert not native.is_available(), native.__file__"
 
@@ -520,6 +521,40 @@ def write_ids(functions: Compiled, codes: np.ndarray, wide: np.ndarray, end: int
     return ctypes.string_at(end - size, size)
 
 
+def find_at_the_edge(library: str) -> tuple[int, int]:
+    """Look for values in damaged records that end where memory ends; give how many are found and a checksum."""
+    functions = load(Path(library))
+    random_, end = random.Random(7), end_of_memory()
+    paths = (ctypes.c_char_p * 4)(b"city/names/en", b"location/latitude", b"subdivisions//en", b"")
+    record = (
+        b"\xe3\x44city\xe1\x45names\xe1\x42en\x45Osaka\x48location\xe1\x48latitude\x68" + bytes(8)
+        + b"\x4csubdivisions\x01\x04\xe1\x42en\x20\x01"
+    )  # fmt: skip
+    seen = checksum = 0
+    ends = np.empty(2, np.int64)
+    for _ in range(20_000):
+        data = bytearray(record[random_.randint(0, 3) * random_.randint(0, 9) :])
+        for _ in range(random_.choice((0, 1, 1, 3))):
+            data[random_.randrange(len(data))] = random_.choice(
+                (0, 1, 4, 29, 30, 31, 32, 40, 48, 56, 223, 224, 253, 255, random_.randrange(256))
+            )
+        del data[len(data) - random_.choice((0, 0, 1, 5)) :]
+        ctypes.memmove(end - len(data), bytes(data), len(data))
+        records = np.array([0, random_.randint(-2, len(data))], np.int64)
+        kinds, places, numbers = np.empty(8, np.uint8), np.empty(8, np.int64), np.empty(8, np.int64)
+        outs = (array.ctypes.data for array in (kinds, places, numbers))
+        section = (end - len(data), len(data))
+        functions.find_values(*section, records.ctypes.data, 2, paths, 4, *outs)
+        functions.walk_tree(
+            end - len(data) // 7 * 7,
+            *(28, len(data) // 7, 0, 32, numbers.ctypes.data, places.ctypes.data, 2),
+            ends.ctypes.data,
+        )
+        seen += int(np.count_nonzero(kinds == native.TEXT))
+        checksum = zlib.crc32(kinds.tobytes() + ends.tobytes(), checksum)
+    return seen, checksum
+
+
 def end_of_memory() -> int:
     """Give an address behind which nothing may be touched, and before which two pages may."""
     libc = ctypes.CDLL(None, use_errno=True)
@@ -533,4 +568,5 @@ def end_of_memory() -> int:
 _KEPT: list[mmap.mmap] = []
 
 if __name__ == "__main__":
-    print(*read_at_the_edge(sys.argv[1]), *write_at_the_edge(sys.argv[1]))
+    cases = (read_at_the_edge, write_at_the_edge, find_at_the_edge)
+    print(*(number for case in cases for number in case(sys.argv[1])))

@@ -15,7 +15,8 @@ from vpcflow.addresses import Addresses
 from vpcflow.errors import ReferenceDataError
 from vpcflow.geo.memo import Memo
 from vpcflow.geo.mmdb import Mmdb
-from vpcflow.geo.place import Place, read_place
+from vpcflow.geo.place import read_place
+from vpcflow.geo.place_columns import PATHS, place_columns
 from vpcflow.geo.place_table import NO_PLACE, Places, PlaceTableBuilder
 from vpcflow.special_ranges import GLOBAL, classify
 
@@ -119,12 +120,19 @@ class GeoDatabase:
         at = np.flatnonzero((records > 0) & (classify(addresses) == GLOBAL))
         rows[at] = self._records.look_up(
             (records[at].astype(np.uint64),),
-            lambda first: self._found.add(self._read(addresses.take(at[first]))),
+            lambda first: self._add(records[at[first]], addresses.take(at[first])),
         )
         return rows
 
-    def _read(self, addresses: Addresses) -> list[Place]:
-        return [read_place(self._mmdb.decode(address)) for address in _one_by_one(addresses)]
+    def _add(self, records: npt.NDArray[np.int64], addresses: Addresses) -> npt.NDArray[np.int32]:
+        """Add the places of records, by one address of each, and give their rows."""
+        values = self._mmdb.values(records, PATHS)
+        columns = None if values is None else place_columns(values, self._mmdb.section)
+        if columns is not None:
+            return self._found.add_columns(columns, len(records))
+        return self._found.add(
+            [read_place(self._mmdb.decode(address)) for address in _one_by_one(addresses)]
+        )
 
     def _is_full(self) -> bool:
         # There are never more places than addresses.

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from vpcflow import native
 from vpcflow.errors import ReferenceDataError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from ipaddress import IPv4Address, IPv6Address
     from pathlib import Path
 
@@ -29,7 +31,7 @@ _Nodes = npt.NDArray[np.int64]
 
 # Levels of the tree that are walked once for all prefixes: 65,536 start nodes save each address half of its way.
 _START_BITS = 16
-_DATA_SEPARATOR_BYTES = 16
+_SEPARATOR_BYTES = 16
 # From the left record of a node to the right one, such that both are within 4 bytes from there.
 _RIGHT_OFFSETS = {24: 2, 28: 3, 32: 4}
 
@@ -47,7 +49,10 @@ class Mmdb:
         self.metadata: Metadata = self._reader.metadata()
         self._node_count = self.metadata.node_count
         self._record_bits = self.metadata.record_size
-        self._tree = self._map_tree()
+        self._data = self._mapped()
+        self._tree = self._as_nodes()
+        self.section = self._data[self._node_count * self._record_bits // 4 + _SEPARATOR_BYTES :]
+        """The data section of the file, where the records are."""
 
     def records(self, addresses: Addresses) -> _Nodes:
         """
@@ -75,13 +80,33 @@ class Mmdb:
         except (maxminddb.InvalidDatabaseError, ValueError) as error:
             raise self._corrupt(str(error)) from error
 
+    def values(self, records: _Nodes, paths: Sequence[str]) -> native.Values | None:
+        """Find values in data records, by the numbers ``records`` gives; None where there is no compiled code."""
+        return native.find_values(
+            self.section, records - (self._node_count + _SEPARATOR_BYTES), paths
+        )
+
     def _walk_ipv4(self, numbers: npt.NDArray[np.uint64]) -> _Nodes:
+        found = self._walk_at_once(self._ipv4_root, 32, numbers << np.uint64(32), numbers)
+        if found is not None:
+            return found
         nodes = self._ipv4_starts[numbers >> np.uint64(32 - _START_BITS)]
         return self._walk(nodes, numbers, 32 - _START_BITS)
 
     def _walk_ipv6(self, high: npt.NDArray[np.uint64], low: npt.NDArray[np.uint64]) -> _Nodes:
+        found = self._walk_at_once(0, 128, high, low)
+        if found is not None:
+            return found
         nodes = self._ipv6_starts[high >> np.uint64(64 - _START_BITS)]
         return self._walk(self._walk(nodes, high, 64 - _START_BITS), low, 64)
+
+    def _walk_at_once(
+        self, root: int, bits: int, high: npt.NDArray[np.uint64], low: npt.NDArray[np.uint64]
+    ) -> _Nodes | None:
+        """Go down from the root along the first bits of each number; None where there is no compiled code."""
+        return native.walk_tree(
+            self._data, self._record_bits, self._node_count, root, bits, high, low
+        )
 
     def _walk(self, nodes: _Nodes, numbers: npt.NDArray[np.uint64], bits: int) -> _Nodes:
         """Go down from each node along the last bits of its number, until there is no node further down."""
@@ -109,32 +134,37 @@ class Mmdb:
         return np.where(bits == 0, left, packed & 0xFFFFFFF)
 
     @cached_property
+    def _ipv4_root(self) -> int:
+        if self.metadata.ip_version == 4:
+            return 0
+        return int(self._walk(np.zeros(1, np.int64), np.zeros(1, np.uint64), 96)[0])
+
+    @cached_property
     def _ipv4_starts(self) -> _Nodes:
-        root = np.zeros(1, np.int64)
-        if self.metadata.ip_version == 6:
-            root = self._walk(root, np.zeros(1, np.uint64), 96)
-        return self._starts(root)
+        return self._starts(self._ipv4_root)
 
     @cached_property
     def _ipv6_starts(self) -> _Nodes:
-        return self._starts(np.zeros(1, np.int64))
+        return self._starts(0)
 
-    def _starts(self, root: _Nodes) -> _Nodes:
+    def _starts(self, root: int) -> _Nodes:
         prefixes = np.arange(1 << _START_BITS, dtype=np.uint64)
-        return self._walk(np.repeat(root, len(prefixes)), prefixes, _START_BITS)
+        return self._walk(np.full(len(prefixes), root), prefixes, _START_BITS)
 
-    def _map_tree(self) -> npt.NDArray[np.uint32]:
-        """See the search tree as an array of nodes by side (left, right), the 4 bytes each record is in."""
-        node_bytes = self._record_bits // 4
+    def _mapped(self) -> npt.NDArray[np.uint8]:
         with self.path.open("rb") as file:
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        if self._node_count * node_bytes + _DATA_SEPARATOR_BYTES > len(data):
+        if self._node_count * self._record_bits // 4 + _SEPARATOR_BYTES > len(data):
             raise self._corrupt("it ends within its search tree")
+        return np.frombuffer(data, np.uint8)
+
+    def _as_nodes(self) -> npt.NDArray[np.uint32]:
+        """See the search tree as an array of nodes by side (left, right), the 4 bytes each record is in."""
         return np.ndarray(
             (self._node_count, 2),
             np.dtype(">u4"),
-            data,
-            strides=(node_bytes, _RIGHT_OFFSETS[self._record_bits]),
+            self._data,
+            strides=(self._record_bits // 4, _RIGHT_OFFSETS[self._record_bits]),
         )
 
     def _corrupt(self, why: str) -> ReferenceDataError:

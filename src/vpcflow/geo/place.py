@@ -44,7 +44,7 @@ def read_place(record: object) -> Place:
     """
     if not isinstance(record, dict):
         return Place()
-    is_nested = any(isinstance(record.get(key), dict | list) for key in _NESTED_KEYS)
+    is_nested = any(isinstance(record.get(key), dict | list) for key in CONTAINERS)
     return place_of(
         *(_nested if is_nested else _flat)(record),
         record.get("autonomous_system_number"),
@@ -64,21 +64,68 @@ def place_of(
     as_org: object = None,
 ) -> Place:
     """Make a place of values as somebody else has them, by the rules of ``read_place``."""
-    code, region = _text(country_code), _text(region_name)
     return Place(
-        code,
-        _text(country_name) or (iso.country_name(code) if code else None),
-        _text(region_code) or (iso.region_code(code, region) if code and region else None),
-        region,
-        _text(city),
-        *_degrees(latitude, longitude),
-        _as_number(as_number),
-        _text(as_org),
+        *names_of(country_code, country_name, region_code, region_name),
+        text_of(city),
+        *degrees_of(latitude, longitude),
+        as_number_of(as_number),
+        text_of(as_org),
     )
 
 
+def names_of(
+    country_code: object, country_name: object, region_code: object, region_name: object
+) -> tuple[str | None, str | None, str | None, str | None]:
+    """Make the first four fields of a place."""
+    code, region = text_of(country_code), text_of(region_name)
+    return (
+        code,
+        text_of(country_name) or (iso.country_name(code) if code else None),
+        text_of(region_code) or (iso.region_code(code, region) if code and region else None),
+        region,
+    )
+
+
+def text_of(value: object) -> str | None:
+    """Give a text that is one and is not empty."""
+    return value if isinstance(value, str) and value else None
+
+
+def degrees_of(latitude: object, longitude: object) -> tuple[float | None, float | None]:
+    """Give degrees north and east, both or neither."""
+    north, east = number_of(latitude), number_of(longitude)
+    if north is None or east is None or abs(north) > 90 or abs(east) > 180:
+        return None, None
+    return north, east
+
+
+def number_of(value: object) -> float | None:
+    """Read a finite number, also as text."""
+    if type(value) is float:
+        return value if math.isfinite(value) else None
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def as_number_of(value: object) -> int | None:
+    """Read an AS number, also as text and as ``AS64496``; 0 is nobody's (RFC 7607)."""
+    if isinstance(value, str):
+        digits = value.upper().removeprefix("AS")
+        value = int(digits) if digits.isascii() and digits.isdigit() else None
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if 0 < value < 1 << 32 else None
+
+
 # Most records have the first: records are read by the thousand.
-_NESTED_KEYS = ("country", "city", "subdivisions", "location", "continent", "registered_country")
+CONTAINERS = ("country", "city", "subdivisions", "location", "continent", "registered_country")
+"""Where one of these holds something, the record is nested."""
+
 _Values = tuple[object, object, object, object, object, object, object]
 _NOTHING: Mapping[str, object] = MappingProxyType({})
 
@@ -107,36 +154,3 @@ def _flat(record: Mapping[str, object]) -> _Values:
 
 def _mapping(value: object) -> Mapping[str, object]:
     return value if isinstance(value, dict) else _NOTHING
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _degrees(latitude: object, longitude: object) -> tuple[float | None, float | None]:
-    north, east = _number(latitude), _number(longitude)
-    if north is None or east is None or abs(north) > 90 or abs(east) > 180:
-        return None, None
-    return north, east
-
-
-def _number(value: object) -> float | None:
-    if type(value) is float:
-        return value if math.isfinite(value) else None
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        number = float(value)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _as_number(value: object) -> int | None:
-    """Read an AS number, also as text and as ``AS64496``; 0 is nobody's (RFC 7607)."""
-    if isinstance(value, str):
-        digits = value.upper().removeprefix("AS")
-        value = int(digits) if digits.isascii() and digits.isdigit() else None
-    if isinstance(value, bool) or not isinstance(value, int):
-        return None
-    return value if 0 < value < 1 << 32 else None

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 NO_PLACE = 0
 
 _NUMBER_TYPES = {"latitude": pa.float64(), "longitude": pa.float64(), "as_number": pa.int64()}
+_TEXTS = tuple(name for name in Place._fields if name not in _NUMBER_TYPES)
 
 # A shorter dictionary is the same array in all batches. A writer writes dictionaries down whole, so from a longer one
 # (cities) the values are left out that a batch does not have.
@@ -36,6 +37,13 @@ class PlaceTable(NamedTuple):
     numbers: Mapping[str, npt.NDArray[np.float64]]
 
 
+class PlaceColumns(NamedTuple):
+    """The fields of some places, in columns; NaN is no number."""
+
+    texts: Mapping[str, Sequence[str | None]]
+    numbers: Mapping[str, npt.NDArray[np.float64]]
+
+
 class Places(NamedTuple):
     """
     The places of some addresses, or of some flows: ``rows`` of the table.
@@ -50,17 +58,17 @@ class Places(NamedTuple):
     def spread(self, codes: npt.NDArray[np.int32]) -> Places:
         """Give the places of flows by the index of each flow's address; -1 where a flow has none."""
         rows = np.append(self.rows, NO_PLACE)
-        return Places(rows[codes], self.rows, self.table)
+        return Places(rows.take(codes), self.rows, self.table)
 
     def column(self, name: str) -> pa.Array:
         """Give a field of ``Place``, null where not known; texts are dictionary arrays of distinct values."""
         if name in self.table.numbers:
-            numbers = self.table.numbers[name][self.rows]
+            numbers = self.table.numbers[name].take(self.rows)
             return _nullable(numbers, ~np.isnan(numbers), _NUMBER_TYPES[name])
         texts = self.table.texts[name]
         if len(texts.values) > _MAX_SHARED_VALUES:
             texts = _only_used(texts, self.used)
-        codes = texts.codes[self.rows]
+        codes = texts.codes.take(self.rows)
         indices = _nullable(codes, codes >= 0, pa.int32())
         return pa.DictionaryArray.from_arrays(indices, texts.values, safe=False)
 
@@ -69,41 +77,53 @@ class PlaceTableBuilder:
     """Places in the order they were found."""
 
     def __init__(self) -> None:
-        self._added: list[Place] = [Place()]
-        self._length = 1
-        self._code_of: Mapping[str, dict[str, int]] = {
-            name: {} for name in Place._fields if name not in _NUMBER_TYPES
-        }
+        self._length = 0
+        self._begin()
+        self._code_of: Mapping[str, dict[str, int]] = {name: {} for name in _TEXTS}
         self._table = PlaceTable(
-            {
-                name: Texts(np.empty(0, np.int32), pa.array([], pa.string()))
-                for name in self._code_of
-            },
+            {name: Texts(np.empty(0, np.int32), pa.array([], pa.string())) for name in _TEXTS},
             {name: np.empty(0) for name in _NUMBER_TYPES},
         )
+        self.add([Place()])
 
     def __len__(self) -> int:
         return self._length
 
     def add(self, places: Sequence[Place]) -> npt.NDArray[np.int32]:
         """Append places and give their rows."""
-        first, self._length = self._length, self._length + len(places)
-        self._added += places
+        texts = {name: [getattr(place, name) for place in places] for name in _TEXTS}
+        numbers = {
+            name: np.array([getattr(place, name) for place in places], np.float64)
+            for name in _NUMBER_TYPES
+        }
+        return self.add_columns(PlaceColumns(texts, numbers), len(places))
+
+    def add_columns(self, columns: PlaceColumns, count: int) -> npt.NDArray[np.int32]:
+        """Append so many places and give their rows."""
+        first, self._length = self._length, self._length + count
+        for name, texts in columns.texts.items():
+            self._added_texts[name] += texts
+        for name, numbers in columns.numbers.items():
+            self._added_numbers[name] += numbers.tolist()
         return np.arange(first, self._length, dtype=np.int32)
+
+    def _begin(self) -> None:
+        self._added_texts: dict[str, list[str | None]] = {name: [] for name in _TEXTS}
+        self._added_numbers: dict[str, list[float]] = {name: [] for name in _NUMBER_TYPES}
 
     def table(self) -> PlaceTable:
         """Give all places added so far."""
-        if self._added:
-            columns = dict(zip(Place._fields, zip(*self._added, strict=True), strict=True))
+        if len(next(iter(self._table.numbers.values()))) < self._length:
             texts = {
-                n: _extended(t, columns[n], self._code_of[n]) for n, t in self._table.texts.items()
+                name: _extended(old, self._added_texts[name], self._code_of[name])
+                for name, old in self._table.texts.items()
             }
             numbers = {
-                n: np.concatenate([old, np.array(columns[n], np.float64)])
-                for n, old in self._table.numbers.items()
+                name: np.concatenate([old, np.array(self._added_numbers[name], np.float64)])
+                for name, old in self._table.numbers.items()
             }
             self._table = PlaceTable(texts, numbers)
-            self._added = []
+            self._begin()
         return self._table
 
 

@@ -11,22 +11,42 @@ from vpcflow.native.encoding import base64_texts
 from vpcflow.native.ipv4 import read_ipv4
 from vpcflow.native.library import is_available
 from vpcflow.native.lines import read_columns
+from vpcflow.native.mmdb import (
+    CONTAINER,
+    FLOAT,
+    INTEGER,
+    NOTHING,
+    TEXT,
+    UNSURE,
+    Values,
+    find_values,
+    walk_tree,
+)
 from vpcflow.native.rows import Source, hash_texts, mix_rows
 
 __all__ = [
+    "CONTAINER",
     "DEPTH",
+    "FLOAT",
+    "INTEGER",
+    "NOTHING",
+    "TEXT",
+    "UNSURE",
     "Closed",
     "End",
     "Opened",
     "Source",
+    "Values",
     "Written",
     "base64_texts",
     "community_ids",
+    "find_values",
     "hash_texts",
     "is_available",
     "mix_rows",
     "needs_escape",
     "read_columns",
     "read_ipv4",
+    "walk_tree",
     "write_rows",
 ]

@@ -32,6 +32,8 @@ class Compiled(NamedTuple):
     needs_escape: Callable[..., int]
     base64: Callable[..., None]
     community_ids: Callable[..., None]
+    walk_tree: Callable[..., None]
+    find_values: Callable[..., None]
 
 
 def load(library: Path) -> Compiled:
@@ -55,6 +57,14 @@ def load(library: Path) -> Compiled:
         function("needs_escape", _INT, _PLACE, _INT),
         function("base64", None, ctypes.c_char_p, _PLACE, _INT, _PLACE, _PLACE),
         function("community_ids", None, _PLACE, _PLACE, _PLACE, _INT, _PLACE),
+        function(
+            "walk_tree",
+            *(None, _PLACE, _INT, _INT, _INT, _INT, _PLACE, _PLACE, _INT, _PLACE),
+        ),
+        function(
+            "find_values",
+            *(None, _PLACE, _INT, _PLACE, _INT, _PLACE, _INT, _PLACE, _PLACE, _PLACE),
+        ),
     )
 
 
