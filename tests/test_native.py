@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import ctypes
 import ipaddress
 import json
@@ -309,7 +310,31 @@ def test_what_has_to_be_escaped_is_found_wherever_it_stands() -> None:
 
 @given(st.lists(st.binary(max_size=70)))
 def test_texts_are_encoded_as_the_standard_library_does(texts: list[bytes]) -> None:
-    assert native.base64_texts(texts) == [base64.b64encode(text).decode() for text in texts]
+    sizes = np.array([len(text) for text in texts], np.int64)
+
+    encoded = native.to_base64(b"".join(texts), sizes)
+
+    assert encoded == [base64.b64encode(text).decode() for text in texts]
+
+
+@given(st.lists(st.binary(max_size=70)))
+def test_texts_are_decoded_as_the_standard_library_does(texts: list[bytes]) -> None:
+    encoded = [base64.b64encode(text).decode() for text in texts]
+
+    decoded = native.from_base64(encoded)
+
+    assert decoded is not None
+    data, sizes = decoded
+    assert data == b"".join(texts)
+    assert sizes.tolist() == [len(text) for text in texts]
+
+
+@given(st.text(st.sampled_from("Aa+/=-é\n"), max_size=9))
+def test_what_is_decoded_is_base64_to_the_standard_library_too(text: str) -> None:
+    decoded = native.from_base64(["QUJD", text, "QUJD"])
+
+    if decoded is not None:
+        assert decoded[0] == b"ABC" + binascii.a2b_base64(text, strict_mode=True) + b"ABC"
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -504,8 +529,13 @@ def write_at_the_edge(library: str) -> tuple[int, int]:
         sizes_ = np.array([len(text)], np.int64)
         pairs = np.empty(8192, np.uint8)
         place = ctypes.cast(text_end - len(text), ctypes.c_char_p)
-        functions.base64(place, sizes_.ctypes.data, 1, out.ctypes.data, pairs.ctypes.data)
+        functions.to_base64(place, sizes_.ctypes.data, 1, out.ctypes.data, pairs.ctypes.data)
         checksum = zlib.crc32(out[: (len(text) + 2) // 3 * 4].tobytes(), checksum)
+        functions.from_base64(place, sizes_.ctypes.data, 1, out.ctypes.data)
+        hashes, by = np.empty(2 * len(sizes), np.uint64), (CONSTANTS.ctypes.data,) * 2
+        at = text_end - len(text)
+        functions.hash_texts(at, offsets.ctypes.data, len(sizes), 128, *by, hashes.ctypes.data)
+        checksum = zlib.crc32(hashes.tobytes(), checksum)
         functions.needs_escape(text_end - len(text), len(text))
         checksum = zlib.crc32(write_ids(functions, codes, wide, room_end), checksum)
     return written, checksum

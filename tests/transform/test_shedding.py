@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 from enriching import eni, inventory
@@ -30,10 +31,16 @@ RECORDS = [line(port) for port in range(40)]
 CORE = "srcaddr security_group_ids direction peer_addr peer_security_group_ids event_id inventory_state".split()
 
 
-def at_limit(limit: int, *, schema: str = "flat", stream: FakeStream | None = None) -> Transformed:
+def at_limit(
+    limit: int,
+    *,
+    schema: str = "flat",
+    stream: FakeStream | None = None,
+    records: Sequence[str] = RECORDS,
+) -> Transformed:
     references = FakeReferences(Reference(inventory=inventory(KNOWN, PEER)))
     how = a_set(schema=schema, references=references, response_limit_bytes=limit, stream=stream)
-    done = checked(event(*RECORDS), how)
+    done = checked(event(*records), how)
     assert done.counts["response_bytes"] <= limit
     return done
 
@@ -62,6 +69,19 @@ def test_only_as_many_documents_as_need_be_are_shed_from_the_last_on(whole: Tran
     assert changed == sorted(changed)
     assert 0 < sum(changed) < 10
     assert done.counts["shed_documents"] == sum(changed)
+
+
+@pytest.mark.parametrize("share", [1.1, 0.9])
+def test_documents_made_before_stay_among_the_others(whole: Transformed, share: float) -> None:
+    made = json.dumps({"v": 1, "document": json.dumps({"made": "before"})})
+    size = whole.counts["response_bytes"]
+
+    done = at_limit(int(size * share), records=[*RECORDS[:20], made, *RECORDS[20:]])
+
+    found = documents(done)
+    assert found.pop(20) == [{"made": "before"}]
+    assert [one["srcport"] for (one,) in found] == [*range(40)]
+    assert (found == documents(whole)) == (share > 1)
 
 
 @pytest.mark.parametrize("share", [0.95, 0.9, 0.8, 0.7])

@@ -47,6 +47,16 @@ def test_each_line_becomes_a_document_ended_by_a_line_feed() -> None:
     assert all(text.endswith(b"}\n") and text.count(b"\n") == 1 for text in texts(done))
 
 
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", " \n", "\n\n"])
+@pytest.mark.parametrize("other", [line(9), wrapped(line(9)), "bad"])
+def test_a_line_is_the_same_however_it_ends_and_whatever_is_beside_it(end: str, other: str) -> None:
+    (document,) = documents(transform(line(1) + "\n"))[0]
+
+    done = transform(line(1) + end, line(1), other)
+
+    assert documents(done)[:2] == [[document], [document]]
+
+
 @pytest.mark.parametrize(
     "record",
     [

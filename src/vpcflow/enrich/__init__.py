@@ -6,6 +6,7 @@ Enrichers: functions of (flows, answers) to new columns. They only add: row *i* 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -40,7 +41,12 @@ class Enricher(NamedTuple):
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns it adds, in table order."""
-        return tuple(a.column for a in ADDED if a.enricher == self.name)
+        return _columns_of(self.name)
+
+
+@functools.cache
+def _columns_of(enricher: str) -> tuple[str, ...]:
+    return tuple(added.column for added in ADDED if added.enricher == enricher)
 
 
 ENRICHERS: tuple[Enricher, ...] = (
@@ -72,12 +78,17 @@ def enrich(
     answers = Answers(flows, reference)
     added: dict[str, pa.Array] = {}
     for enricher in _needed(wanted):
-        needed = {column: added[column] for column in enricher.needs}
-        added |= enricher.add(_append(flows, needed) if needed else flows, answers)
+        seen = flows
+        for column in enricher.needs:
+            seen = seen.append_column(column, added[column])
+        added |= enricher.add(seen, answers)
     if "event_id" in wanted and BY_PLACE in flows.schema.names:
         # The parser's mark has served its purpose.
         flows = flows.drop_columns(BY_PLACE)
-    return _append(flows, {a.column: added[a.column] for a in ADDED if a.column in wanted})
+    kept = {a.column: added[a.column] for a in ADDED if a.column in wanted}
+    return pa.RecordBatch.from_arrays(
+        [*flows.columns, *kept.values()], names=[*flows.schema.names, *kept]
+    )
 
 
 def _refuse(why: str, columns: Iterable[str]) -> None:
@@ -94,9 +105,3 @@ def _needed(wanted: set[str]) -> list[Enricher]:
             wanted = wanted.union(enricher.needs)
             chosen.append(enricher)
     return chosen[::-1]
-
-
-def _append(flows: pa.RecordBatch, added: dict[str, pa.Array]) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays(
-        [*flows.columns, *added.values()], names=[*flows.schema.names, *added]
-    )

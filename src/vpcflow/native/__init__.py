@@ -7,7 +7,7 @@ has the plain way, goes that. Nothing else in vpcflow knows of C.
 
 from vpcflow.native.community_ids import End, community_ids
 from vpcflow.native.documents import DEPTH, Closed, Opened, Written, needs_escape, write_rows
-from vpcflow.native.encoding import base64_texts
+from vpcflow.native.encoding import from_base64, to_base64
 from vpcflow.native.ipv4 import read_ipv4
 from vpcflow.native.library import is_available
 from vpcflow.native.lines import read_columns
@@ -38,15 +38,16 @@ __all__ = [
     "Source",
     "Values",
     "Written",
-    "base64_texts",
     "community_ids",
     "find_values",
+    "from_base64",
     "hash_texts",
     "is_available",
     "mix_rows",
     "needs_escape",
     "read_columns",
     "read_ipv4",
+    "to_base64",
     "walk_tree",
     "write_rows",
 ]

@@ -30,7 +30,8 @@ class Compiled(NamedTuple):
     hash_texts: Callable[..., int]
     write_rows: Callable[..., int]
     needs_escape: Callable[..., int]
-    base64: Callable[..., None]
+    to_base64: Callable[..., None]
+    from_base64: Callable[..., int]
     community_ids: Callable[..., None]
     walk_tree: Callable[..., None]
     find_values: Callable[..., None]
@@ -55,7 +56,8 @@ def load(library: Path) -> Compiled:
         function("hash_texts", _INT, _PLACE, _PLACE, _INT, _INT, _PLACE, _PLACE, _PLACE),
         function("write_documents", _INT, _PLACE, _INT, _INT, _INT, _PLACE, _INT, _PLACE),
         function("needs_escape", _INT, _PLACE, _INT),
-        function("base64", None, ctypes.c_char_p, _PLACE, _INT, _PLACE, _PLACE),
+        function("to_base64", None, ctypes.c_char_p, _PLACE, _INT, _PLACE, _PLACE),
+        function("from_base64", _INT, ctypes.c_char_p, _PLACE, _INT, _PLACE),
         function("community_ids", None, _PLACE, _PLACE, _PLACE, _INT, _PLACE),
         function(
             "walk_tree",

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    Sizes = npt.NDArray[np.int64]
+
 _PLAIN = re.compile(r"[A-Za-z0-9+/=_.:-]*")
 
 Result = Literal["Ok", "Dropped", "ProcessingFailed"]
@@ -60,12 +62,19 @@ def records_of(event: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     return records if isinstance(records, list) else []
 
 
-def in_base64(texts: Sequence[bytes]) -> list[str]:
-    """Write texts as a response has them."""
-    encoded = native.base64_texts(texts)
+def in_base64(text: bytes, sizes: Sizes) -> list[str]:
+    """Write the pieces of these sizes, end to end in the text, as a response has them."""
+    encoded = native.to_base64(text, sizes)
     if encoded is not None:
         return encoded
-    return [binascii.b2a_base64(text, newline=False).decode("ascii") for text in texts]
+    ends = np.cumsum(sizes).tolist()
+    pieces = (text[first:end] for first, end in zip([0, *ends], ends))
+    return [binascii.b2a_base64(piece, newline=False).decode("ascii") for piece in pieces]
+
+
+def base64_size(sizes: Sizes) -> Sizes:
+    """Give the characters that so many bytes are in base64."""
+    return (sizes + 2) // 3 * 4
 
 
 def frame_size() -> int:
@@ -73,7 +82,7 @@ def frame_size() -> int:
     return len(json.dumps({"records": []}))
 
 
-def id_sizes(ids: Sequence[Any]) -> npt.NDArray[np.int64]:
+def id_sizes(ids: Sequence[Any]) -> Sizes:
     """Give the bytes that each record's id has in a response."""
     try:
         joined = "".join(ids)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import cached_property
-from itertools import compress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from vpcflow.transform.shed import Step, count_shed, documents, last_step
+from vpcflow.transform.answer import base64_size
+from vpcflow.transform.shed import Documents, Step, count_shed, documents, last_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,13 +32,14 @@ class Rows(NamedTuple):
 
 class Fitted(NamedTuple):
     """
-    The documents of each record, each ended by a line feed, shed as far as it had to be; None where it has none.
+    The documents of all records, in order, end to end, each ended by a line feed and shed as far as it had to be.
 
-    ``counts`` is how many each record has. ``left_out`` are the records that do not fit all the same, and ``shed`` the
-    documents that lost something, by what.
+    ``sizes`` are the bytes of each record's, ``counts`` how many they are. ``left_out`` are the records that do not fit
+    all the same: theirs are in ``text`` too. ``shed`` counts the documents that lost something, by what.
     """
 
-    documents: list[bytes | None]
+    text: bytes
+    sizes: Sizes
     counts: Sizes
     left_out: tuple[int, ...]
     shed: Counter[str]
@@ -60,11 +62,6 @@ class Room(NamedTuple):
     others: int
 
 
-def base64_size(sizes: Sizes) -> Sizes:
-    """Give the characters that so many bytes are in base64."""
-    return (sizes + 2) // 3 * 4
-
-
 def fit(
     rows: Sequence[Rows],
     ready: dict[int, list[bytes]],
@@ -82,24 +79,26 @@ def fit(
     """
     sheet = _Sheet(rows, ready, schema, len(room.fixed))
     step = _first_that_fits(sheet, room, hint)
+    count = len(room.fixed)
     if step == 0:
-        found = sheet.gathered([(sheet.at(0), 0, None)])
-        return Fitted(found, sheet.counts, (), Counter(), 0, step)
+        whole = sheet.at(0)
+        text = sheet.gathered([(whole, 0, count)])
+        return Fitted(text, whole.sizes, sheet.counts, (), Counter(), 0, step)
     before, after = sheet.at(step - 1), sheet.at(step)
     first = _first_shed(before.sizes, after.sizes, sheet.has, room)
-    found = sheet.gathered([(before, 0, first), (after, first, None)])
+    text = sheet.gathered([(before, 0, first), (after, first, count)])
+    sizes = np.concatenate([before.sizes[:first], after.sizes[first:]])
     left_out = _left_out(after.sizes, sheet.has, room) if first == 0 else ()
-    for record in left_out:
-        found[record] = None
-    gone = np.zeros(len(room.fixed), np.bool_)
+    gone = np.zeros(count, np.bool_)
     gone[list(left_out)] = True
-    return Fitted(found, sheet.counts, left_out, *sheet.counted(step, first, gone), step)
+    shed, shed_documents = sheet.counted(step, first, gone)
+    return Fitted(text, sizes, sheet.counts, left_out, shed, shed_documents, step)
 
 
 class _Written(NamedTuple):
     """The documents of all rows, by batch, at a step, and the bytes of each record's."""
 
-    documents: list[list[bytes]]
+    documents: list[Documents]
     sizes: Sizes
 
 
@@ -133,28 +132,23 @@ class _Sheet:
             self._written[step] = self._write(step)
         return self._written[step]
 
-    def gathered(self, parts: Sequence[tuple[_Written, int, int | None]]) -> list[bytes | None]:
-        """Gather the documents of each record, of several ways to write them each for some records."""
-        found: list[Any] = [None] * len(self.counts)
-        several: dict[int, list[bytes]] = {}
+    def gathered(self, parts: Sequence[tuple[_Written, int, int]]) -> bytes:
+        """Gather the documents of all records, in order, of several ways to write them each for some records."""
+        if len(self._rows) == 1 and not self._ready:
+            # Rows are in the order of their records.
+            records = self._rows[0].records
+            bounds = [np.searchsorted(records, (first, end)) for _, first, end in parts]
+            pieces = [part[0].documents[0].between(*rows) for part, rows in zip(parts, bounds)]
+            return b"".join(pieces)
+        found: list[list[bytes]] = [[] for _ in self.counts]
         for written, first, end in parts:
             for some, lines in zip(self._rows, written.documents):
-                numbers = some.records.tolist()
-                if first or end is not None:
-                    last = len(found) if end is None else end
-                    chosen = [first <= number < last for number in numbers]
-                    numbers = list(compress(numbers, chosen))
-                    lines = list(compress(lines, chosen))
-                for record, line in zip(numbers, lines):
-                    if found[record] is None:
-                        found[record] = line
-                    else:
-                        several.setdefault(record, [found[record]]).append(line)
-        for record, lines in self._ready.items():
-            several.setdefault(record, [found[record] or b""]).extend(lines)
-        for record, lines in several.items():
-            found[record] = b"".join(lines)
-        return found
+                for record, line in zip(some.records.tolist(), lines.singly()):
+                    if first <= record < end:
+                        found[record].append(line)
+        for record, made_before in self._ready.items():
+            found[record].extend(made_before)
+        return b"".join(chain.from_iterable(found))
 
     def counted(
         self, step: int, first: int, gone: npt.NDArray[np.bool_]
@@ -178,9 +172,8 @@ class _Sheet:
         written = []
         steps = [_at_most(last, step) for last in self._last] if step else [None] * len(self._rows)
         for some, one in zip(self._rows, steps):
-            lines = documents(some.flows, self._schema, one)
-            written.append(lines)
-            lengths = np.fromiter(map(len, lines), np.int64, len(lines))
+            written.append(documents(some.flows, self._schema, one))
+            lengths = np.diff(written[-1].ends, prepend=0)
             sizes += np.bincount(some.records, lengths, len(self.counts)).astype(np.int64)
         for record, lines in self._ready.items():
             sizes[record] += sum(map(len, lines))

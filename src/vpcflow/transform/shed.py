@@ -10,9 +10,13 @@ peer's address and groups, or what an answer is worth.
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import pyarrow as pa
 
     from vpcflow.schemas import Schema
@@ -35,6 +39,8 @@ SHED_ORDER: tuple[str, ...] = tuple(
 
 SHED_NAMES = (EMPTY_TEXTS, *SHED_ORDER)
 
+_LINE_FEED = ord("\n")
+
 
 class Step(NamedTuple):
     """How far documents are shed: without empty texts from step 1 on, and without the first so many columns."""
@@ -46,6 +52,22 @@ class Step(NamedTuple):
     def gone(self) -> tuple[str, ...]:
         """The columns left out."""
         return self.columns[: max(self.number - 1, 0)]
+
+
+class Documents(NamedTuple):
+    """Documents end to end, each ended by a line feed, and where each ends."""
+
+    text: bytes
+    ends: npt.NDArray[np.int64]
+
+    def between(self, first: int, end: int) -> bytes:
+        """Give those from one up to another."""
+        start, stop = (int(self.ends[at - 1]) if at else 0 for at in (first, end))
+        return self.text[start:stop]
+
+    def singly(self) -> list[bytes]:
+        """Give each of them."""
+        return [self.text[first:end] for first, end in pairwise([0, *self.ends.tolist()])]
 
 
 def last_step(flows: pa.RecordBatch, schema: Schema) -> Step:
@@ -60,13 +82,15 @@ def last_step(flows: pa.RecordBatch, schema: Schema) -> Step:
     return Step(1 + len(useful), useful)
 
 
-def documents(flows: pa.RecordBatch, schema: Schema, step: Step | None = None) -> list[bytes]:
-    """Write the document of each flow, ended by a line feed, shed as far as the step says."""
+def documents(flows: pa.RecordBatch, schema: Schema, step: Step | None = None) -> Documents:
+    """Write the document of each flow, shed as far as the step says."""
     encode = schema.encode
     if step is not None and step.number:
         encode = schema.spare or schema.encode
         flows = flows.drop_columns([*step.gone])
-    return b"".join(encode(flows)).splitlines(keepends=True)
+    text = b"".join(encode(flows))
+    # In JSON a line feed within a text is escaped.
+    return Documents(text, np.flatnonzero(np.frombuffer(text, np.uint8) == _LINE_FEED) + 1)
 
 
 def count_shed(flows: pa.RecordBatch, step: Step, schema: Schema) -> Counter[str]:

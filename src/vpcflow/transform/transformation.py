@@ -284,21 +284,21 @@ class _Batch:
     def _answers(self, fitted: Fitted) -> tuple[list[dict[str, Any]], int]:
         """Answer for every record, in order, and say how large that is."""
         key, failed = self.firehose.key, self.back.failed
-        texts = fitted.documents
-        if failed:
-            texts = [None if record in failed else text for record, text in enumerate(texts)]
-        known = [text for text in texts if text is not None]
-        encoded = answer.in_base64([t[:-1] for t in known] if self.how.one_document else known)
+        has = fitted.sizes > 0
+        has[[*failed, *fitted.left_out]] = False
+        text, sizes = fitted.text, fitted.sizes
+        if self.how.one_document:
+            text, sizes = text.replace(b"\n", b""), sizes - (sizes > 0)
+        encoded = answer.in_base64(text, sizes)
         size = answer.frame_size() - len(", ") + int(self.id_sizes.sum())
-        size += sum(map(len, encoded)) + answer.rest_size("Ok", key) * len(encoded)
-        if len(encoded) == len(texts):
+        size += int((answer.base64_size(sizes[has]) + answer.rest_size("Ok", key)).sum())
+        if has.all():
             pairs = zip(self.ids, encoded)
             return [{"recordId": id_, "result": "Ok", key: data} for id_, data in pairs], size
         answers: list[dict[str, Any]] = []
-        data = iter(encoded)
-        for record, (id_, text) in enumerate(zip(self.ids, texts)):
-            if text is not None:
-                answers.append({"recordId": id_, "result": "Ok", key: next(data)})
+        for record, (id_, is_ok, data) in enumerate(zip(self.ids, has.tolist(), encoded)):
+            if is_ok:
+                answers.append({"recordId": id_, "result": "Ok", key: data})
             elif record not in failed:
                 answers.append({"recordId": id_, "result": "Dropped"})
                 size += answer.rest_size("Dropped", None)

@@ -11,17 +11,23 @@ import binascii
 import json
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import orjson
 
-from vpcflow import flow_envelope
+from vpcflow import flow_envelope, native
 from vpcflow.decode import GZIP, ZSTD, decode
 from vpcflow.envelopes import Broken, Control, Event, Unfinished, events, unwrap
 from vpcflow.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    import numpy.typing as npt
+
+    Sizes = npt.NDArray[np.int64]
 
 MAX_UNPACKED_BYTES = 64 * 1024 * 1024
 """What a record may hold when unzipped. Firehose hands over some 3 MB a batch, and flow logs shrink to a tenth."""
@@ -96,52 +102,70 @@ class Unpacked:
 def unpack(records: Sequence[Mapping[str, Any]], key: str) -> Unpacked:
     """Take all records apart; ``key`` is where a record has its data, in base64. Never raises on any data."""
     unpacked = Unpacked()
-    run = _Run(unpacked)
-    for number, record in enumerate(records):
-        try:
-            data = binascii.a2b_base64(record[key], strict_mode=True)
-        except (KeyError, TypeError, ValueError):
+    decoded = _decoded(records, key)
+    if decoded is not None and (lines := _lone_lines(*decoded)) is not None:
+        _add_lone_lines(unpacked, lines, len(decoded[0]))
+        return unpacked
+    datas = [_data_of(record, key) for record in records] if decoded is None else _pieces(*decoded)
+    for number, data in enumerate(datas):
+        if data is None:
             unpacked.bad.append(Bad(number, b""))
             continue
         unpacked.size_bytes += len(data)
-        if _BRACE not in data and data[:1].isdigit():
-            line = data.rstrip(_SPACE)
-            if _LINE_FEED not in line:
-                run.lines.append(line)
-                run.records.append(number)
-                continue
-        run.end()
         if data.startswith(b"{"):
             _add_json(unpacked, number, data)
         elif data.startswith((GZIP, ZSTD)):
             _add_zipped(unpacked, number, data)
         else:
             _add_text(unpacked, number, data)
-    run.end()
     return unpacked
 
 
-class _Run:
-    """Records of one bare line each, as most streams have them: they are added together."""
+def _decoded(records: Sequence[Mapping[str, Any]], key: str) -> tuple[bytes, Sizes] | None:
+    """Decode all records at once: their data end to end, and the size of each; None where one has no base64."""
+    try:
+        return native.from_base64([record[key] for record in records])
+    except (KeyError, TypeError):
+        return None
 
-    def __init__(self, unpacked: Unpacked) -> None:
-        self._unpacked = unpacked
-        self.lines: list[bytes] = []
-        self.records: list[int] = []
 
-    def end(self) -> None:
-        """Add them."""
-        if not self.lines:
-            return
-        into, count = self._unpacked, len(self.lines)
-        into.lines += self.lines
-        into.records += self.records
-        into.event_ids += [None] * count
-        into.layouts += [None] * count
-        into.log_groups += [None] * count
-        into.attempts += [0] * count
-        into.bare += [True] * count
-        self.lines, self.records = [], []
+def _data_of(record: Mapping[str, Any], key: str) -> bytes | None:
+    try:
+        return binascii.a2b_base64(record[key], strict_mode=True)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _pieces(data: bytes, sizes: Sizes) -> list[bytes]:
+    return [data[first:end] for first, end in pairwise([0, *np.cumsum(sizes).tolist()])]
+
+
+def _lone_lines(data: bytes, sizes: Sizes) -> list[bytes] | None:
+    """Give the lines where each record is a bare one, as on most streams: from a digit up to a line feed, if any."""
+    if _BRACE in data or not sizes.all():
+        return None
+    codes, ends = np.frombuffer(data, np.uint8), np.cumsum(sizes)
+    first, ended = codes[ends - sizes], codes[ends - 1] == _LINE_FEED
+    last = codes[ends - ended - 1]
+    is_line = (first >= ord("0")) & (first <= ord("9")) & (last > ord(" "))
+    count = np.count_nonzero(ended)
+    if not is_line.all() or count != np.count_nonzero(codes == _LINE_FEED):
+        return None
+    if count == len(sizes):
+        return data[:-1].split(b"\n")
+    return [piece.rstrip(b"\n") for piece in _pieces(data, sizes)]
+
+
+def _add_lone_lines(unpacked: Unpacked, lines: list[bytes], size: int) -> None:
+    count = len(lines)
+    unpacked.size_bytes = size
+    unpacked.lines = lines
+    unpacked.records = list(range(count))
+    unpacked.event_ids = [None] * count
+    unpacked.layouts = [None] * count
+    unpacked.log_groups = [None] * count
+    unpacked.attempts = [0] * count
+    unpacked.bare = [True] * count
 
 
 def _add_zipped(unpacked: Unpacked, record: int, data: bytes) -> None:
