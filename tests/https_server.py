@@ -20,7 +20,7 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
 class Server(ThreadingHTTPServer):
-    """Answers GET as ``answer`` does, which may be set; ``ended`` is set when the test is over."""
+    """Answers as ``answer`` does, which may be set; ``ended`` is set when the test is over."""
 
     daemon_threads = True
     answer: Answer
@@ -57,6 +57,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         self.server.paths.append(self.path)
         self.server.answer(self)
+
+    do_POST = do_PUT = do_GET
 
     def log_message(self, format, *args):
         pass

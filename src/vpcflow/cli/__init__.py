@@ -35,6 +35,7 @@ COMMANDS = (
     "inventory",
     "geo",
     "generate",
+    "dashboards",
     "redrive",
     "demo",
 )

@@ -37,18 +37,31 @@ _NO_QUERY = {"query": "", "language": "kuery"}
 _SOURCE = "kibanaSavedObjectMeta.searchSourceJSON.index"
 
 
-def render(product: Product, name: str, schemas: Iterable[str] = tuple(SCHEMAS)) -> bytes:
-    """Write the saved objects for documents of these schemas in indexes that begin with ``name``."""
+def render(
+    product: Product,
+    name: str,
+    schemas: Iterable[str] = tuple(SCHEMAS),
+    *,
+    space: str | None = None,
+) -> bytes:
+    """
+    Write the saved objects for documents of these schemas in indexes that begin with ``name``.
+
+    Since Kibana 8 an id is there once for all spaces, and an import to a second one makes up others, which links do
+    not follow: ``space`` makes ids its own.
+    """
     return b"".join(
         json.dumps(saved, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
         for schema in schemas
-        for saved in saved_objects(product, documents_of(schema), name)
+        for saved in saved_objects(product, documents_of(schema), name, space=space)
     )
 
 
-def saved_objects(product: Product, documents: Documents, name: str) -> Iterator[SavedObject]:
+def saved_objects(
+    product: Product, documents: Documents, name: str, *, space: str | None = None
+) -> Iterator[SavedObject]:
     """Yield the index pattern, then the panels of each dashboard that the documents can answer, and the dashboard."""
-    writer = _Writer(product, documents, name)
+    writer = _Writer(product, documents, name, space)
     yield writer.index_pattern()
     pages = [page for page in DASHBOARDS if documents.has(page.needs)]
     for page in pages:
@@ -77,11 +90,13 @@ def _is_there(documents: Documents, product: Product, panel: Panel | Controls | 
 class _Writer:
     """Writes the objects of one schema and index."""
 
-    def __init__(self, product: Product, documents: Documents, name: str) -> None:
+    def __init__(
+        self, product: Product, documents: Documents, name: str, space: str | None
+    ) -> None:
         self._product = product
         self._documents = documents
         self._name = name
-        self._prefix = f"{name}-{documents.schema}"
+        self._prefix = "-".join(filter(None, (name, documents.schema, space)))
         self._pattern = {"type": "index-pattern", "id": self._prefix}
 
     def index_pattern(self) -> SavedObject:

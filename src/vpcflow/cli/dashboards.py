@@ -1,0 +1,295 @@
+"""``vpcflow dashboards``: put dashboards up on OpenSearch or Elasticsearch, or write them to a file."""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+import sys
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vpcflow.aws.extra import aws_extra
+from vpcflow.dashboards import product_of, render
+from vpcflow.dashboards.importing import import_objects
+from vpcflow.dashboards.web import Web, api_key, basic, nobody
+from vpcflow.errors import FormatError
+from vpcflow.index_install import (
+    ask_product,
+    begin_rollover,
+    install_policy,
+    install_template,
+)
+from vpcflow.index_products import PRODUCTS as SERVERS
+from vpcflow.schemas import SCHEMAS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vpcflow.dashboards import Product
+    from vpcflow.dashboards.importing import Imported
+    from vpcflow.dashboards.web import Authorize
+    from vpcflow.index_products import Product as Server
+    from vpcflow.index_template import Layout
+
+_HELP = """
+Dashboards for OpenSearch Dashboards and Kibana, of the flows that are in an index.
+
+What they show, and which versions they are for, is told in docs/dashboards.md.
+
+\b
+    vpcflow dashboards install --product opensearch --cluster https://HOST --dashboards https://HOST/_dashboards
+    vpcflow dashboards render --product elasticsearch --schema ecs --name flows > flows.ndjson
+"""
+
+app = typer.Typer(no_args_is_help=True, help=_HELP)
+
+_INSTALL_HELP = """
+Put index templates and dashboards up; safe to repeat.
+
+--cluster is the search server: it gets the index templates of the schema, and with --keep-days a policy that deletes
+old indexes. --dashboards is the server that people look at, with its path: it gets the dashboards and their index
+pattern, over those of the same name and schema. Either may be left out.
+
+Who you are is said by VPCFLOW_OPENSEARCH_USER and VPCFLOW_OPENSEARCH_PASSWORD, or VPCFLOW_OPENSEARCH_API_KEY, in the
+environment, or by AWS credentials with --sign.
+
+\b
+    vpcflow dashboards install --product opensearch --sign es \\
+        --cluster https://HOST --dashboards https://HOST/_dashboards
+    vpcflow dashboards install --product elasticsearch --schema ecs --name flows --space netops --keep-days 90 \\
+        --cluster https://HOST:9200 --dashboards https://HOST:5601
+"""
+
+_RENDER_HELP = """
+Write the saved objects to standard output, a JSON object a line, to import by hand.
+
+\b
+    vpcflow dashboards render --product opensearch > all.ndjson
+    vpcflow dashboards render --product elasticsearch --schema ecs --name flows > flows.ndjson
+"""
+
+USER, PASSWORD, API_KEY = (f"VPCFLOW_OPENSEARCH_{name}" for name in ("USER", "PASSWORD", "API_KEY"))
+
+_LAYOUTS: Mapping[str, Layout] = MappingProxyType(
+    {"daily": "daily", "rollover": "rollover", "stream": "stream", "single": "single"}
+)
+
+# https://docs.opensearch.org/latest/api-reference/index-apis/create-index/#index-naming-restrictions
+_NAME = re.compile("[a-z0-9][a-z0-9._-]{0,199}")
+
+ProductOption = Annotated[
+    str,
+    typer.Option(
+        "--product",
+        metavar="opensearch|elasticsearch",
+        help="OpenSearch with OpenSearch Dashboards, or Elasticsearch with Kibana.",
+    ),
+]
+NameOption = Annotated[
+    str,
+    typer.Option("--name", metavar="NAME", help="What the indexes' names begin with."),
+]
+SpaceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--space", metavar="SPACE", show_default=False, help="Kibana: the space, by its identifier."
+    ),
+]
+
+
+@app.command("install", help=_INSTALL_HELP)
+def install_command(
+    product: ProductOption,
+    cluster: Annotated[
+        str | None,
+        typer.Option("--cluster", metavar="URL", show_default=False, help="The search server."),
+    ] = None,
+    dashboards: Annotated[
+        str | None,
+        typer.Option(
+            "--dashboards",
+            metavar="URL",
+            show_default=False,
+            help="OpenSearch Dashboards or Kibana, with the path it is at.",
+        ),
+    ] = None,
+    schema: Annotated[
+        str, typer.Option("--schema", metavar="|".join(SCHEMAS), help="Form of the documents.")
+    ] = "flat",
+    name: NameOption = "vpc-flow-logs",
+    index: Annotated[
+        str,
+        typer.Option(
+            "--index",
+            metavar="|".join(_LAYOUTS),
+            help="How the indexes are laid out: as `vpcflow enrich --to opensearch+https://…` has it.",
+        ),
+    ] = "daily",
+    keep_days: Annotated[
+        int | None,
+        typer.Option(
+            "--keep-days",
+            metavar="DAYS",
+            min=1,
+            show_default=False,
+            help="Have the search server delete indexes after so many days.  [default: no policy]",
+        ),
+    ] = None,
+    tenant: Annotated[
+        str | None,
+        typer.Option(
+            "--tenant",
+            metavar="TENANT",
+            show_default=False,
+            help="OpenSearch Dashboards: the tenant of its security plugin; global is everyone's."
+            "  [default: the server's]",
+        ),
+    ] = None,
+    space: SpaceOption = None,
+    sign: Annotated[
+        str | None,
+        typer.Option(
+            "--sign",
+            metavar="es|aoss",
+            show_default=False,
+            help="Sign requests with AWS credentials, for a domain (es) or a serverless collection (aoss).",
+        ),
+    ] = None,
+    ca_file: Annotated[
+        str | None,
+        typer.Option(
+            "--ca-file",
+            metavar="FILE",
+            show_default=False,
+            help="Trust the certificates that these (PEM) have signed.  [default: the system's]",
+        ),
+    ] = None,
+) -> None:
+    chosen = _checked(product, schema, name, tenant, space)
+    if index not in _LAYOUTS:
+        raise FormatError(f"unknown --index {index!r} (known: {', '.join(_LAYOUTS)})")
+    if cluster is None and dashboards is None:
+        raise FormatError("neither --cluster nor --dashboards is given: nothing to install to")
+    if keep_days is not None and cluster is None:
+        raise FormatError("--keep-days is for the search server: give --cluster too")
+    authorize, context = _authorize(os.environ, sign), _context(ca_file)
+    server, web = (
+        None if address is None else Web(address, authorize, context=context)
+        for address in (cluster, dashboards)
+    )
+    if server is not None:
+        kind = SERVERS["serverless"] if sign == "aoss" else _kind(server, chosen)
+        _prepare(server, kind, schema, name, _LAYOUTS[index], keep_days)
+    if web is not None:
+        objects = render(chosen, name, [schema], space=space)
+        _tell(import_objects(web, chosen, objects, tenant=tenant, space=space), web, name, schema)
+
+
+@app.command("render", help=_RENDER_HELP)
+def render_command(
+    product: ProductOption,
+    schema: Annotated[
+        str | None,
+        typer.Option(
+            "--schema",
+            metavar="|".join(SCHEMAS),
+            show_default=False,
+            help="Form of the documents.  [default: all forms, each with dashboards of its own]",
+        ),
+    ] = None,
+    name: NameOption = "vpc-flow-logs",
+    space: SpaceOption = None,
+) -> None:
+    chosen = _checked(product, schema, name, None, space)
+    schemas = tuple(SCHEMAS) if schema is None else (schema,)
+    sys.stdout.buffer.write(render(chosen, name, schemas, space=space))
+
+
+def _checked(
+    product: str, schema: str | None, name: str, tenant: str | None, space: str | None
+) -> Product:
+    chosen = product_of(product)
+    if not _NAME.fullmatch(name):
+        raise FormatError(
+            f"--name {name!r}: indexes have names of a-z, 0-9, '-', '_' and '.', up to 200"
+        )
+    if schema is not None and schema not in SCHEMAS:
+        raise FormatError(f"unknown schema {schema!r} (known: {', '.join(SCHEMAS)})")
+    if tenant is not None and chosen.name != "opensearch":
+        raise FormatError("--tenant goes with --product opensearch; Kibana has spaces: --space")
+    if space is not None and chosen.name != "elasticsearch":
+        raise FormatError(
+            "--space goes with --product elasticsearch; OpenSearch has tenants: --tenant"
+        )
+    return chosen
+
+
+def _prepare(
+    server: Web, kind: Server, schema: str, name: str, layout: Layout, keep_days: int | None
+) -> None:
+    """Put on the search server what has to be there before documents are."""
+    if keep_days is not None:
+        is_new = install_policy(server, name, product=kind, layout=layout, keep_days=keep_days)
+        _say(is_new, f"policy for {keep_days:,} days", server)
+    is_new = install_template(
+        server, schema, name, product=kind, layout=layout, policy=keep_days is not None
+    )
+    _say(is_new, f"index templates of {schema} for {name!r}", server)
+    if layout == "rollover":
+        _say(begin_rollover(server, name), "first index", server)
+
+
+def _kind(server: Web, product: Product) -> Server:
+    """Ask the search server what it is; raises ``FormatError`` where it is not what was said."""
+    kind = ask_product(server)
+    if not kind.name.startswith(product.name):
+        raise FormatError(f"--product {product.name}, and {server.address} is {kind.name}")
+    return kind
+
+
+def _authorize(environment: Mapping[str, str], sign: str | None) -> Authorize:
+    user, key = environment.get(USER, ""), environment.get(API_KEY, "")
+    if sum(map(bool, (user, key, sign))) > 1:
+        raise FormatError(f"more than one of {USER}, {API_KEY} and --sign is given: give one")
+    if user and PASSWORD not in environment:
+        raise FormatError(f"{USER} is set, and {PASSWORD} is not")
+    if sign not in (None, "es", "aoss"):
+        raise FormatError(f"unknown --sign {sign!r} (known: es, aoss)")
+    if sign:
+        with aws_extra("--sign"):
+            from vpcflow.aws.signing import open_signer
+        return open_signer("aoss" if sign == "aoss" else "es")
+    if user:
+        return basic(user, environment[PASSWORD])
+    return api_key(key) if key else nobody
+
+
+def _context(ca_file: str | None) -> ssl.SSLContext | None:
+    if ca_file is None:
+        return None
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise FormatError(
+            f"--ca-file {ca_file!r} cannot be used: {error.strerror or error}"
+        ) from error
+
+
+def _say(is_new: bool, what: str, server: Web) -> None:
+    typer.echo(f"{what} {'put up' if is_new else 'already there'} at {server.address}", err=True)
+
+
+def _tell(imported: Imported, web: Web, name: str, schema: str) -> None:
+    typer.echo(
+        f"{imported.objects:,} dashboards, panels and patterns put up at {web.address}: look for '[{name} {schema}]'",
+        err=True,
+    )
+    if imported.renamed:
+        typer.echo(
+            f"note: {len(imported.renamed):,} of them have other ids than they were sent with, since another space has"
+            " those: links between the dashboards do not find them; name the space with --space",
+            err=True,
+        )
