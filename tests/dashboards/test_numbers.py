@@ -41,6 +41,12 @@ EXPRESSIONS: dict[str, dict[str, str]] = {
         " WHEN direction = 'ingress' THEN 'inbound' WHEN direction = 'egress' THEN 'outbound' END",
         "src_geo_country_name": "coalesce(src_geo_country_name, '')",
     },
+    # Numbers that are names are keywords there, and durations nanoseconds.
+    "ecs": {
+        "protocol": "protocol::VARCHAR",
+        "version": "version::VARCHAR",
+        "duration_s": "duration_s * 1000000000",
+    },
 }
 """What documents hold otherwise than flows do, in SQL."""
 

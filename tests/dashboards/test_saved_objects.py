@@ -272,9 +272,28 @@ def test_the_pattern_shows_bytes_as_such_and_ports_without_thousands():
     ]
     formats = json.loads(pattern.body["attributes"]["fieldFormatMap"])
 
-    assert pattern.title == f"{NAME}*"
+    assert pattern.title == NAME
     assert formats["bytes"] == {"id": "bytes"}
     assert formats["dstport"] == {"id": "number", "params": {"pattern": "0"}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "column"),
+    [("flat", "duration_s"), ("ecs", "duration_s"), ("ecs", "inventory_age_s")],
+)
+def test_lengths_of_time_show_as_seconds_whatever_documents_hold(schema: str, column: str):
+    (pattern,) = [
+        o for o in ALL["opensearch"] if o.type == "index-pattern" and o.id == f"{NAME}-{schema}"
+    ]
+    documents = documents_of(schema)
+    field = documents.field(column)
+    written = at(document(schema, {column: 60, "end": 1_768_467_600}), field or "")
+
+    params = json.loads(pattern.body["attributes"]["fieldFormatMap"])[field]["params"]
+
+    per_second = {"seconds": 1, "milliseconds": 10**3, "nanoseconds": 10**9}
+    assert written / per_second[params["inputFormat"]] == 60
+    assert params["outputFormat"] == "asSeconds"
 
 
 @pytest.mark.parametrize("schema", SCHEMAS)

@@ -90,7 +90,11 @@ ProductOption = Annotated[
 ]
 NameOption = Annotated[
     str,
-    typer.Option("--name", metavar="NAME", help="What the indexes' names begin with."),
+    typer.Option(
+        "--name",
+        metavar="NAME",
+        help="The index, the alias of several, or the data stream: what `vpcflow enrich` and the AWS stack write to.",
+    ),
 ]
 SpaceOption = Annotated[
     str | None,

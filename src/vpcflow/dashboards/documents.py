@@ -24,6 +24,9 @@ _VALUES: Mapping[str, Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {"appender": {"direction": {"ingress": "inbound", "egress": "outbound"}}}
 )
 
+_UNITS: Mapping[str, Mapping[str, str]] = MappingProxyType({"ecs": {"duration_s": "nanoseconds"}})
+"""Units of columns that end in ``_s`` where a schema holds them in another, in the products' words."""
+
 
 class Documents:
     """The documents of a schema, as dashboards see them."""
@@ -51,6 +54,10 @@ class Documents:
     def value(self, column: str, value: str) -> str:
         """Give how the documents spell a value of a column."""
         return _VALUES.get(self.schema, {}).get(column, {}).get(value, value)
+
+    def unit(self, column: str) -> str:
+        """Give the unit in which the documents hold a length of time."""
+        return _UNITS.get(self.schema, {}).get(column, "seconds")
 
     def type_of(self, path: str) -> str | None:
         """Give the type that the index template gives a path, or None."""

@@ -28,13 +28,19 @@ _PLAIN = (
     "srcport dstport local_port peer_port protocol version tcp_flags traffic_path"
     " src_as_number dst_as_number"
 ).split()
+_LENGTHS = ("duration_s", "inventory_age_s")
 
 
 def index_pattern_attributes(documents: Documents, title: str) -> dict[str, Any]:
-    """Give the attributes of the pattern ``title``, as ``flows*``."""
+    """Give the attributes of the pattern ``title``, which may be a name without a star."""
     formats: dict[str, Any] = {name: {"id": "bytes"} for name in _paths(documents, ["bytes"])}
     formats |= {
         name: {"id": "number", "params": {"pattern": "0"}} for name in _paths(documents, _PLAIN)
+    }
+    formats |= {
+        path: {"id": "duration", "params": _duration(documents.unit(column))}
+        for column in _LENGTHS
+        if (path := documents.field(column)) is not None
     }
     return {
         "title": title,
@@ -42,6 +48,10 @@ def index_pattern_attributes(documents: Documents, title: str) -> dict[str, Any]
         "fields": _json(list(_fields(documents))),
         "fieldFormatMap": _json(formats),
     }
+
+
+def _duration(unit: str) -> dict[str, Any]:
+    return {"inputFormat": unit, "outputFormat": "asSeconds", "outputPrecision": 0}
 
 
 def _paths(documents: Documents, columns: list[str]) -> list[str]:

@@ -45,7 +45,7 @@ def render(
     space: str | None = None,
 ) -> bytes:
     """
-    Write the saved objects for documents of these schemas in indexes that begin with ``name``.
+    Write the saved objects for documents of these schemas in the index, alias or data stream ``name``.
 
     Since Kibana 8 an id is there once for all spaces, and an import to a second one makes up others, which links do
     not follow: ``space`` makes ids its own.
@@ -100,7 +100,8 @@ class _Writer:
         self._pattern = {"type": "index-pattern", "id": self._prefix}
 
     def index_pattern(self) -> SavedObject:
-        attributes = index_pattern_attributes(self._documents, f"{self._name}*")
+        # The alias of the indexes of days, the data stream or the index: nothing else that begins so.
+        attributes = index_pattern_attributes(self._documents, self._name)
         return _object("index-pattern", self._prefix, attributes, [])
 
     def dashboard(self, page: Dashboard, pages: Sequence[Dashboard]) -> Iterator[SavedObject]:
