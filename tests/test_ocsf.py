@@ -74,7 +74,7 @@ def ocsf_row(**changed: Any) -> dict[str, Any]:
             "protocol_num": 6,
             "tcp_flags": 3,
             "protocol_ver": "IPv4",
-            "boundary_id": 8,
+            "boundary_id": 11,
             "direction": "Outbound",
         },
         "traffic": {"packets": 1, "bytes": 40},

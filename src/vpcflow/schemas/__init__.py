@@ -5,10 +5,11 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from vpcflow.schemas import appender, ecs, flat
+from vpcflow.schemas import appender, ecs, flat, ocsf
 from vpcflow.schemas.appender import encode_appender
 from vpcflow.schemas.ecs import encode_ecs
 from vpcflow.schemas.flat import encode_flat
+from vpcflow.schemas.ocsf import encode_ocsf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from vpcflow.index_types import Property
     from vpcflow.json_lines import Encode
 
-__all__ = ["SCHEMAS", "Schema", "encode_appender", "encode_ecs", "encode_flat"]
+__all__ = ["SCHEMAS", "Schema", "encode_appender", "encode_ecs", "encode_flat", "encode_ocsf"]
 
 
 class Schema(NamedTuple):
@@ -53,6 +54,15 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
                 appender.encode_spare,
             ),
             Schema("ecs", encode_ecs, None, ecs.mapping, ecs.place, "@timestamp"),
+            Schema(
+                "ocsf",
+                encode_ocsf,
+                None,
+                ocsf.mapping,
+                ocsf.place,
+                "end_time",
+                ocsf.encode_spare,
+            ),
         )
     }
 )
