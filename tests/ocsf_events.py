@@ -4,13 +4,19 @@ What tests of OCSF are written with: its own schema, and events made row by row,
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import ipaddress
 import math
+import struct
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
 import jsonschema
 from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
+
+from vpcflow.fields import ADDED, FIELDS
 
 Row = Mapping[str, Any]
 Event = dict[str, Any]
@@ -51,6 +57,7 @@ PEER = (
     "peer_interface_id peer_security_group_ids peer_instance_id peer_instance_name peer_vpc_id peer_scope"
     " peer_network_name".split()
 )
+KNOWN = {row.column for row in (*FIELDS, *ADDED)}
 SINCE = {
     "instance_id": 3,
     "subnet_id": 3,
@@ -144,6 +151,7 @@ def event_of(row: Row) -> Event:
             **{name: has.get(name) for name in UNMAPPED},
             **{n: has[n] for n in ("srcport", "dstport") if has.get(n, 0) > 65535},
             "inferred": _inferred(at) or None,
+            "other": {name: has[name] for name in has if name not in KNOWN},
         },
         "enrichments": [*_enrichments(at)] or None,
     }
@@ -332,6 +340,7 @@ def _connection(at: _At) -> Event:
     return {
         "protocol_num": has.get("protocol"),
         "protocol_name": has.get("protocol_name"),
+        "community_uid": _community_id(at),
         "protocol_ver_id": version,
         "protocol_ver": has.get("type"),
         "tcp_flags": has.get("tcp_flags"),
@@ -340,6 +349,30 @@ def _connection(at: _At) -> Event:
         "boundary_id": boundary[0],
         "boundary": boundary[1],
     }
+
+
+def _community_id(at: _At) -> str | None:
+    """https://github.com/corelight/community-id-spec, version 1 with seed 0."""
+    ends = [at.address(side) for side in ("src", "dst")]
+    protocol = at.has.get("protocol")
+    ports = [at.has.get(f"{side}port") for side in ("src", "dst")]
+    if None in ends or protocol is None or protocol in (1, 58) or protocol > 255:
+        return None
+    addresses = [ipaddress.ip_address(str(end)) for end in ends]
+    if addresses[0].version != addresses[1].version:
+        return None
+    if protocol in (6, 17, 132):
+        if any(port is None or port > 65535 for port in ports):
+            return None
+    else:
+        ports = [0, 0]
+    (one, port), (other, other_port) = sorted(
+        zip([a.packed for a in addresses], ports, strict=True)
+    )
+    message = bytes(2) + one + other + bytes([protocol, 0])
+    if protocol in (6, 17, 132):
+        message += struct.pack("!HH", port, other_port)
+    return "1:" + base64.b64encode(hashlib.sha1(message).digest()).decode()
 
 
 def _inferred(at: _At) -> list[str]:

@@ -44,7 +44,7 @@ def encode_spare(flows: pa.RecordBatch) -> Iterator[pa.Buffer]:
 def _encode(events: Events) -> Iterator[pa.Buffer]:
     parts = [(path, _parts(path, value, events.rows)) for path, value in events.members]
     lists = ("enrichments", _list_parts(events.enrichments))
-    return lines(nested([*parts, lists]), events.rows)
+    return lines(nested([*parts, ("unmapped.other", _other_parts(events)), lists]), events.rows)
 
 
 def _parts(path: str, value: pa.Array | Constant, rows: int) -> Sequence[AnyPart]:
@@ -52,6 +52,11 @@ def _parts(path: str, value: pa.Array | Constant, rows: int) -> Sequence[AnyPart
     if isinstance(value, Constant):
         return constant_parts(around.before + orjson.dumps(value.value).decode(), rows)
     return column_parts(around, value)
+
+
+def _other_parts(events: Events) -> list[AnyPart]:
+    inside = [p for name, array in events.others.items() for p in column_parts(member(name), array)]
+    return [Open(',"other":{'), *inside, Close("}")]
 
 
 def _list_parts(enrichments: Sequence[Enrichment]) -> list[AnyPart]:

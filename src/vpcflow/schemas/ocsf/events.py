@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vpcflow.fields import FIELD_BY_COLUMN
+from vpcflow.community_id import community_ids
+from vpcflow.fields import ADDED_BY_COLUMN, FIELD_BY_COLUMN
 from vpcflow.schemas.ocsf.ends import SIDES, Ends, account, endpoint_members, observation_members
 from vpcflow.schemas.ocsf.enrichments import Enrichment, enrichments_of
 from vpcflow.schemas.ocsf.values import Constant, Texts, Values, coded, number_column, texts
@@ -65,9 +66,14 @@ SPARED = frozenset(
 
 
 class Events(NamedTuple):
-    """The members of all rows, but for ``enrichments``, which is a list of objects."""
+    """
+    The members of all rows, but for ``enrichments``, which is a list of objects.
+
+    ``others`` are the columns of no table, by name: members of ``unmapped.other``.
+    """
 
     members: list[Member]
+    others: dict[str, pa.Array]
     enrichments: list[Enrichment]
     rows: int
 
@@ -89,7 +95,12 @@ def events_of(flows: pa.RecordBatch) -> Events:
         *_unmapped(ends),
     ]
     present = [(path, value) for path, value in members if value is not None]
-    return Events(present, enrichments_of(ends), ends.rows)
+    others = {
+        name: values.array(name)
+        for name in flows.schema.names
+        if name not in FIELD_BY_COLUMN and name not in ADDED_BY_COLUMN and values.has(name)
+    }
+    return Events(present, others, enrichments_of(ends), ends.rows)
 
 
 def _times(values: Values) -> list[Member]:
@@ -164,9 +175,21 @@ def _connection(ends: Ends) -> list[Member]:
         ("connection_info.protocol_name", values.texts("protocol_name").array()),
         *_protocol_version(ends),
         ("connection_info.tcp_flags", values.array("tcp_flags")),
+        ("connection_info.community_uid", _community_ids(ends)),
         *coded("connection_info.direction", ends.direction + np.int32(1), direction, strange),
         *_boundary(values),
     ]
+
+
+def _community_ids(ends: Ends) -> pa.Array | None:
+    """Take the addresses in the packet, as other tools see them."""
+    source, destination = (ends.packet(side).array() for side in SIDES)
+    if source is None or destination is None:
+        return None
+    numbers = [ends.values.array(name) for name in ("srcport", "dstport", "protocol")]
+    known = [pa.nulls(ends.rows, pa.int32()) if one is None else one for one in numbers]
+    ids = community_ids(source, destination, known[0], known[1], known[2])
+    return ids if ids.null_count < ends.rows else None
 
 
 def _protocol_version(ends: Ends) -> list[Member]:

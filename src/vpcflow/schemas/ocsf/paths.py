@@ -82,6 +82,7 @@ COMPUTED: tuple[Computed, ...] = (
     Computed("observation_point", KEYWORD, "Caption of that"),
     Computed("connection_info.protocol_ver_id", _INTEGER, "4 or 6, by `type`, else by the addresses; 99 for `EFA`"),
     Computed("connection_info.direction_id", _INTEGER, "1 Inbound for ingress, 2 Outbound for egress, 0 Unknown"),
+    Computed("connection_info.community_uid", KEYWORD, "Community id, of the addresses in the packet; none for ICMP"),
     Computed("connection_info.boundary", KEYWORD, "Caption of `boundary_id`"),
     Computed("traffic.bytes_out", _LONG, "`bytes`: all of it went from the source to the destination"),
     Computed("traffic.packets_out", _LONG, "`packets`, likewise"),
