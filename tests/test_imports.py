@@ -14,6 +14,7 @@ HEAVY = (
     "pyspark",
     "starlette",
     "boto3",
+    "pyiceberg",
     "pycountry",
     "pyarrow.dataset",
 )

@@ -10,7 +10,8 @@ takes 3 % more time than snappy and 20 % less space.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +20,7 @@ import pyarrow.parquet as pq
 from vpcflow.file_schema import TEXT, aligned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 ROWS = 98_304
@@ -30,6 +31,7 @@ A block of 16 MiB of text has 106,000 to 144,000 flows of version 2, which need 
 that costs 200 ns a flow of 67 columns.
 """
 
+_NO_IDS: Mapping[str, int] = MappingProxyType({})
 _MOST_ROWS = 262_144  # of one row group
 _UNIQUE = frozenset({"event_id", "cloudwatch_event_id"})
 _FEW_VALUES = frozenset(
@@ -50,21 +52,28 @@ def stored(schema: pa.Schema) -> pa.Schema:
     )
 
 
-def open_writer(path: Path, schema: pa.Schema, *, page_index: bool = False) -> pq.ParquetWriter:
+def open_writer(
+    where: Path | IO[bytes],
+    schema: pa.Schema,
+    *,
+    page_index: bool = False,
+    field_ids: Mapping[str, int] = _NO_IDS,
+) -> pq.ParquetWriter:
     """
     Open a Parquet file for flows of that schema in memory; write what ``row_group`` gives.
 
     Every engine sees plain strings and lists: no Arrow schema is stored beside Parquet's own. ``page_index`` is for
-    flows in order of their interface.
+    flows in order of their interface. ``field_ids`` are written beside the columns' names, for a table that goes by
+    them: by path, also those of elements (``tags.list.element.key``).
     """
-    numbers = [f.name for f in schema if pa.types.is_integer(f.type) and f.name not in _FEW_VALUES]
+    numbers = [f.name for f in schema if _is_number(f.type) and f.name not in _FEW_VALUES]
     unique = [name for name in schema.names if name in _UNIQUE]
     others = [path for path, name in _leaves(schema) if name not in _UNIQUE and name not in numbers]
     bounded_text = _TEXT_WITH_BOUNDS_OF_PAGES if page_index else _TEXT_WITH_BOUNDS
     bounded = [f.name for f in schema if pa.types.is_primitive(f.type) or f.name in bounded_text]
     return pq.ParquetWriter(
-        path,
-        stored(schema),
+        where,
+        pa.schema([_with_id(field, field.name, field_ids) for field in stored(schema)]),
         compression="zstd",
         compression_level=1,
         store_schema=False,
@@ -123,6 +132,20 @@ def read_row_groups(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         for place in range(file.num_row_groups):
             for batch in file.read_row_group(place).combine_chunks().to_batches():
                 yield aligned(batch, schema)
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_timestamp(kind))
+
+
+def _with_id(field: pa.Field, path: str, ids: Mapping[str, int]) -> pa.Field:
+    kind = field.type
+    if pa.types.is_list(kind):
+        kind = pa.list_(_with_id(kind.value_field, f"{path}.list.element", ids))
+    elif pa.types.is_struct(kind):
+        kind = pa.struct([_with_id(inner, f"{path}.{inner.name}", ids) for inner in kind])
+    metadata = {"PARQUET:field_id": str(ids[path])} if path in ids else None
+    return pa.field(field.name, kind, metadata=metadata)
 
 
 def _leaves(schema: pa.Schema) -> Iterator[tuple[str, str]]:

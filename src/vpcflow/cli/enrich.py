@@ -67,6 +67,7 @@ def enrich_command(
     no_template: options.NoTemplate = False,
     ca_file: options.CaFile = None,
     sign: options.Sign = None,
+    batch_id: options.BatchId = None,
     rejects: options.Rejects = None,
     quiet: options.Quiet = False,
 ) -> None:
@@ -76,7 +77,7 @@ def enrich_command(
     times = options.read_times(since, until)
     sending = Sending(rate, wrap, words.say)
     searching = Searching(index, retry_for, not no_template, ca_file, sign, words.say)
-    open_sink = sink_opener(to, format_, schema, names, sending, searching)
+    open_sink = sink_opener(to, format_, schema, names, sending, searching, batch_id)
     reference = load_reference(
         ReferenceOptions(
             inventory,

@@ -69,8 +69,9 @@ To = Annotated[
         metavar="PATH",
         show_default=False,
         help="File (.ndjson, .jsonl, .csv, each also .gz or .zst; .parquet) or directory/ (a Parquet dataset"
-        " by day and hour), here or in S3 (s3://BUCKET/…), firehose://NAME, a stream, or"
-        " opensearch+https://HOST[:PORT]/NAME, indexes of OpenSearch or Elasticsearch; - is standard output."
+        " by day and hour), here or in S3 (s3://BUCKET/…), firehose://NAME, a stream,"
+        " opensearch+https://HOST[:PORT]/NAME, indexes of OpenSearch or Elasticsearch, or an Iceberg table,"
+        " iceberg://CATALOG/NAMESPACE.TABLE or iceberg:///FOLDER/NAMESPACE.TABLE; - is standard output."
         "  [default: NDJSON on standard output]",
     ),
 ]
@@ -137,6 +138,16 @@ Sign = Annotated[
         help="To a search server: sign requests with AWS credentials, for a domain (es) or a serverless"
         " collection (aoss)."
         "  [default: as the host's name says, unless VPCFLOW_OPENSEARCH_USER or VPCFLOW_OPENSEARCH_API_KEY is set]",
+    ),
+]
+BatchId = Annotated[
+    str | None,
+    typer.Option(
+        "--batch-id",
+        metavar="TEXT",
+        show_default=False,
+        help="To an Iceberg table: add these flows unless a batch of this id is in it; with other flows it is an error."
+        "  [default: made of the flows, so that the same are not added twice]",
     ),
 ]
 Format = Annotated[

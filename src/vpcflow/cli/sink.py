@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from vpcflow.aws.extra import open_firehose, open_s3
-from vpcflow.errors import FormatError
+from vpcflow.errors import FormatError, SinkError
 from vpcflow.flow_envelope import wrap_document
 from vpcflow.object_store import is_object_url
 from vpcflow.schemas import SCHEMAS
 from vpcflow.schemas.flat import encode_flat
-from vpcflow.sinks import Sink, open_sink
+from vpcflow.sinks import Output, Sink, open_sink
 from vpcflow.sinks.firehose import FirehoseSink, Sender, is_stream_url, parse_stream_url
+from vpcflow.sinks.iceberg.address import is_table_url, parse_table_url
 from vpcflow.sinks.opensearch.url import is_search_url
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def sink_opener(
     columns: Sequence[str] | None = None,
     sending: Sending | None = None,
     searching: Searching | None = None,
+    batch_id: str | None = None,
 ) -> Callable[[], Sink]:
     """
     Give what opens the output; raises ``FormatError`` where the schema is unknown or does not go with the rest.
@@ -65,6 +67,7 @@ def sink_opener(
     if not is_stream_url(to) and (sending.rate is not None or sending.is_wrapped):
         raise FormatError("--rate and --wrap go with --to firehose://NAME alone")
     _check_searching(to, searching)
+    _check_table(to, batch_id)
     if schema not in SCHEMAS:
         raise FormatError(f"unknown schema {schema!r} (known: {', '.join(SCHEMAS)})")
     chosen = SCHEMAS[schema]
@@ -83,12 +86,13 @@ def sink_opener(
         store=open_s3,
         firehose=lambda url, encode: _stream_sink(url, encode, sending),
         search=lambda url, encode: _search_sink(url, encode, schema, searching),
+        table=lambda url, output: _table_sink(url, output, batch_id, sending.warn),
     )
 
 
 def needed_columns(to: str | None) -> tuple[str, ...]:
     """Give the columns an output needs besides those asked for."""
-    return ("event_id",) if is_search_url(to) else ()
+    return ("event_id",) if is_search_url(to) or is_table_url(to) else ()
 
 
 def open_sender(to: str, *, rate: float | None = None) -> Sender:
@@ -121,9 +125,32 @@ def _search_sink(to: str, encode: Encode, schema: str, searching: Searching) -> 
     return search_sink(to, encode, schema, searching)
 
 
+def _check_table(to: str | None, batch_id: str | None) -> None:
+    if is_table_url(to):
+        parse_table_url(to or "")
+    elif batch_id is not None:
+        raise FormatError("--batch-id goes with --to iceberg://… alone")
+
+
+def _table_sink(to: str, output: Output, batch_id: str | None, warn: Callable[[str], None]) -> Sink:
+    try:
+        from vpcflow.sinks.iceberg.sink import open_iceberg_sink
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("vpcflow"):
+            raise
+        raise SinkError(
+            "iceberg:// needs pyiceberg, which is not installed: run `pip install 'vpcflow[iceberg]'`"
+        ) from error
+    return open_iceberg_sink(
+        parse_table_url(to), output.run_id, columns=output.columns, batch_id=batch_id, say=warn
+    )
+
+
 def _is_parquet(to: str | None, format_: str | None) -> bool:
     if format_ is not None:
         return format_ == "parquet"
+    if is_table_url(to):
+        return True
     return to is not None and (
         to.endswith(("/", ".parquet")) or (not is_object_url(to) and Path(to).is_dir())
     )

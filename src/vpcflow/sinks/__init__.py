@@ -16,6 +16,7 @@ from vpcflow.object_store import is_object_url, parse_object_url
 from vpcflow.sinks.csv import CsvFileSink, CsvSink
 from vpcflow.sinks.dataset import DatasetSink
 from vpcflow.sinks.firehose import is_stream_url
+from vpcflow.sinks.iceberg.address import is_table_url
 from vpcflow.sinks.ndjson import NdjsonFileSink, NdjsonSink
 from vpcflow.sinks.opensearch.url import is_search_url
 from vpcflow.sinks.parquet import ParquetSink
@@ -127,12 +128,14 @@ def open_sink(
     store: Callable[[], ObjectStore] | None = None,
     firehose: Callable[[str, Encode], Sink] | None = None,
     search: Callable[[str, Encode], Sink] | None = None,
+    table: Callable[[str, Output], Sink] | None = None,
 ) -> Sink:
     """
     Open the sink for an output: None or ``-`` is standard output, a folder or a name that ends with ``/`` a dataset.
 
     A name that begins with ``s3://`` is an object or folder in what ``store`` opens, ``firehose://NAME`` a stream that
-    ``firehose`` opens, ``opensearch+https://HOST/NAME`` an index that ``search`` opens.
+    ``firehose`` opens, ``opensearch+https://HOST/NAME`` an index that ``search`` opens, ``iceberg://NAMESPACE.TABLE`` a
+    table that ``table`` opens.
 
     A file's format is that of its suffix, unless ``format`` names one of ``FORMATS``; the suffixes ``.gz`` and ``.zst``
     compress NDJSON and CSV in any case. ``run_id`` keeps the files of two runs in one dataset apart. Raises
@@ -145,6 +148,8 @@ def open_sink(
     if to is not None and is_search_url(to):
         return _open_documents(to, encode, format, search)
     output = Output(encode, columns, run_id)
+    if to is not None and is_table_url(to):
+        return _open_table(to, output, format, table)
     if to is None or to == "-":
         stream = FORMATS[format or "ndjson"].stream
         if stream is None:
@@ -174,6 +179,16 @@ def _open_documents(
     if opener is None:
         raise SinkError(f"{to!r} is not written here")
     return opener(to, encode)
+
+
+def _open_table(
+    to: str, output: Output, format: str | None, table: Callable[[str, Output], Sink] | None
+) -> Sink:
+    if format not in (None, "parquet"):
+        raise FormatError(f"{to!r} is a table, whose files are parquet, not {format}")
+    if table is None:
+        raise SinkError(f"{to!r} is an Iceberg table, which is not written here")
+    return table(to, output)
 
 
 def _open_object(
