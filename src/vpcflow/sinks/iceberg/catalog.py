@@ -137,7 +137,12 @@ def _embedded(folder: Path) -> Catalog:
 
 def _make(catalog: Catalog, table: tuple[str, ...], columns: Sequence[str]) -> Table:
     schema = new_schema(columns)
-    catalog.create_namespace_if_not_exists(table[:-1])
+    try:
+        catalog.create_namespace_if_not_exists(table[:-1])
+    except Exception:
+        # Another process has made it at this moment, which each kind of catalog says in its own way.
+        if not catalog.namespace_exists(table[:-1]):
+            raise
     try:
         return catalog.create_table(
             table,
