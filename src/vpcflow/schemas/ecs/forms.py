@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vpcflow.dictionaries import codes_of, dictionary_array
-from vpcflow.fragments import Column, Member, member
+from vpcflow.fragments import Member, column_parts, member
 from vpcflow.iso_times import iso_times
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ KEYWORDS = ("version", "protocol", "tcp_flags", "traffic_path")
 def _as_text(column: str) -> Form:
     def form(source: Source, path: str) -> Sequence[AnyPart]:
         before = member(path.rsplit(".", 1)[-1]).before
-        return [Column(Member(f'{before}"', '"'), source.columns[column])]
+        return column_parts(Member(f'{before}"', '"'), source.columns[column])
 
     return form
 
