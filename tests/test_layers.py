@@ -19,7 +19,7 @@ LAYERS: tuple[dict[str, str], ...] = (
     {"aws": "aws"},
     {"generate": "generate", "store": "store", "local_firehose": "local_firehose"},
     {
-        "pipeline": "pipeline stats ingest redrive transform object_events object_delivery",
+        "pipeline": "pipeline stats ingest redrive transform object_events object_delivery search_delivery",
         "fetched": "fetched",
     },
     {"rules": "rules"},

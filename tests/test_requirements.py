@@ -36,7 +36,7 @@ def asked_for() -> dict[str, list[Requirement]]:
         "dev": [*core, *without_java, *project["dependency-groups"]["dev"]],
         "spark": [*core, *extras["spark"]],
         "sam": project["dependency-groups"]["sam"],
-        "lambda": [*core, *extras["aws"]],
+        "lambda": [*core, *extras["aws"], *extras["opensearch"]],
         "checkov": project["dependency-groups"]["checkov"],
         "emulator": project["dependency-groups"]["emulator"],
     }

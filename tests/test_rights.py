@@ -73,8 +73,8 @@ def stack(**parameters: str) -> Stack:
     return made
 
 
-def run(made: Stack, function: str, aws: Aws, *events: Any) -> list[Call]:
-    """Run a function on events; gives the calls it made."""
+def run(made: Stack, function: str, aws: Aws, *events: Any, **settings: str) -> list[Call]:
+    """Run a function on events, with settings in the place of the template's; gives the calls it made."""
     environment = {
         name: re.sub(r"<(\w+)>", lambda found: found[1].lower(), str(value))
         for name, value in made.environment(function).items()
@@ -83,7 +83,13 @@ def run(made: Stack, function: str, aws: Aws, *events: Any) -> list[Call]:
     done = subprocess.run(
         [sys.executable, "-c", RUN],
         input=json.dumps({"module": module, "events": events}),
-        env={"PYTHONPATH": str(ROOT / "src"), "PATH": "", **aws.environment(), **environment},
+        env={
+            "PYTHONPATH": str(ROOT / "src"),
+            "PATH": "",
+            **aws.environment(),
+            **environment,
+            **settings,
+        },
         capture_output=True,
         text=True,
     )
@@ -236,11 +242,14 @@ def snapshot(aws: Aws) -> dict[str, bytes]:
     return written
 
 
-@pytest.mark.parametrize("destination", ["s3", "opensearch"])
-def test_the_objects_function(destination: str, aws: Aws):
+@pytest.mark.parametrize(
+    ("destination", "by_stream"), [("s3", "true"), ("opensearch", "true"), ("opensearch", "false")]
+)
+def test_the_objects_function(destination: str, by_stream: str, aws: Aws):
     made = stack(
         Ingest="objects",
         Destination=destination,
+        ObjectsByStream=by_stream,
         GeolocationEnabled="true",
         GeoDatabase="s3://example/city.mmdb",
     )
@@ -251,7 +260,8 @@ def test_the_objects_function(destination: str, aws: Aws):
 
     gone = arrival("flowlogbucket", key.replace("one", "gone"))
 
-    calls = run(made, "ObjectsFunction", aws, arrival("flowlogbucket", key), gone)
+    here = {"OUTPUT": f"opensearch+{aws.url}/flows"} if by_stream == "false" else {}
+    calls = run(made, "ObjectsFunction", aws, arrival("flowlogbucket", key), gone, **here)
 
     assert used_and_granted(calls, granted(made, "ObjectsFunction")) == (set(), set())
 

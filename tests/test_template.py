@@ -39,7 +39,7 @@ def topologies() -> list[dict[str, str]]:
     """All ways flow logs may go, those that the rules refuse too."""
     allowed = {
         name: TEMPLATE["Parameters"][name]["AllowedValues"]
-        for name in ("Ingest", "Destination", "Decorate")
+        for name in ("Ingest", "Destination", "Decorate", "ObjectsByStream")
     }
     return [dict(zip(allowed, values)) for values in itertools.product(*allowed.values())]
 
@@ -279,6 +279,39 @@ def test_flow_log_files_become_parquet_without_a_stream():
     assert queue["RedrivePolicy"]["maxReceiveCount"] >= 5
 
 
+@pytest.mark.parametrize(
+    ("destination", "output", "domain"),
+    [
+        ("opensearch", "https://<OpenSearchDomain.DomainEndpoint>", "<OpenSearchDomain.Arn>"),
+        ("opensearch-existing", "https://flows.example", OPENSEARCH["OpenSearchDomainArn"]),
+    ],
+)
+def test_flow_log_files_may_be_written_to_a_domain_without_a_stream(
+    destination: str, output: str, domain: str
+):
+    made = stack(
+        Ingest="objects",
+        Destination=destination,
+        ObjectsByStream="false",
+        **OPENSEARCH | {"OpenSearchEndpoint": "https://flows.example"},
+    )
+
+    assert "DeliveryStream" not in made.resources
+    writer = {"Fn::GetAtt": ["ObjectsFunctionRole", "Arn"]}
+    assert made.resources["OpenSearchIndex"]["Properties"]["WriterRoleArn"] == writer
+    told = made.environment("ObjectsFunction")["OUTPUT"]
+    assert told == f"opensearch+{output}/<OpenSearchIndex.Index>"
+    (write,) = [
+        one for one in made.statements("ObjectsFunctionRole") if one["Sid"] == "WriteDocuments"
+    ]
+    assert (write["Action"], write["Resource"]) == ("es:ESHttpPost", f"{domain}/*")
+    if destination == "opensearch":
+        (admitted,) = made.resources["OpenSearchDomain"]["Properties"]["AccessPolicies"][
+            "Statement"
+        ]
+        assert writer in admitted["Principal"]["AWS"]
+
+
 @pytest.mark.parametrize("admin", ["", "arn:aws:iam::123456789012:role/analyst"])
 def test_the_policies_of_a_collection_are_json_and_let_in_whom_they_should(admin: str):
     made = stack(Ingest="ingestor", Destination="opensearch-serverless", OpenSearchAdminArn=admin)
@@ -402,6 +435,9 @@ def test_the_buffer_may_be_chosen():
         ({"Ingest": "decompression", "Destination": "s3", "OneDocument": "true"}, "leave it at auto"),
         ({"Ingest": "direct", "Destination": "opensearch", "Decorate": "false"}, "works with Destination=s3"),
         ({"Ingest": "ingestor", "Destination": "s3", "Decorate": "false"}, "works with Ingest=direct"),
+        ({"Ingest": "direct", "Destination": "opensearch", "ObjectsByStream": "false"}, "works with Ingest=objects"),
+        ({"Ingest": "objects", "Destination": "opensearch-serverless", "ObjectsByStream": "false"},
+         "works with Destination=opensearch"),
         ({"Ingest": "ingestor", "Destination": "opensearch-existing"}, "needs OpenSearchDomainArn"),
         ({"Ingest": "ingestor", "Destination": "opensearch-serverless-existing"}, "needs OpenSearchEndpoint"),
         ({"GeolocationProvider": "mmdb"}, "ipstack works"),

@@ -59,6 +59,13 @@ UNUSED = (
     "numpy/f2py",
     "numpy/**/*.a",
     "numpy/_core/include",
+    # Of opensearch-py: gRPC, which it imports nowhere where it speaks HTTP.
+    "grpc",
+    "grpcio-*",
+    "google",
+    "protobuf-*",
+    "opensearch",
+    "opensearch_protobufs-*",
     # Translations; the tables of countries and regions stay.
     "pycountry/locales",
     # Everywhere.

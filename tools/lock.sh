@@ -20,4 +20,4 @@ compile spark.txt pyproject.toml --constraints requirements/dev.txt --extra spar
 compile sam.txt --group sam
 compile checkov.txt --group checkov
 compile emulator.txt --group emulator
-compile lambda.txt pyproject.toml --constraints requirements/dev.txt --extra aws
+compile lambda.txt pyproject.toml --constraints requirements/dev.txt --extra aws --extra opensearch

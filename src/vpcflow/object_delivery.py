@@ -22,6 +22,7 @@ from vpcflow.linewise import BY_PLACE
 from vpcflow.pipeline import read_flows
 from vpcflow.sinks.dataset import DatasetSink
 from vpcflow.sinks.firehose import put_all
+from vpcflow.sinks.opensearch.writer import REFUSED
 from vpcflow.sources import Input
 from vpcflow.sources.files import read_input
 from vpcflow.stats import Books
@@ -47,7 +48,25 @@ class Put(Protocol):
 
 _GONE = frozenset({"NoSuchKey", "NoSuchVersion"})
 _ROWS_AT_ONCE = 10_000  # some 5 MB of documents, twice that as separate texts
-_ADDED = frozenset(column for enricher in ENRICHERS for column in enricher.columns)
+
+ADDED = frozenset(column for enricher in ENRICHERS for column in enricher.columns)
+"""What enrichers add."""
+
+
+class Taken(NamedTuple):
+    """
+    What an output has made of flows: those that surely are there, those that were there, those it refuses for good.
+
+    What is in none of these is not there, and comes again.
+    """
+
+    delivered: int = 0
+    duplicates: int = 0
+    refused: int = 0
+
+    @property
+    def settled(self) -> int:
+        return sum(self)
 
 
 class References(Protocol):
@@ -61,8 +80,8 @@ class References(Protocol):
 class ObjectOutput(Protocol):
     """The flows of one object on their way."""
 
-    def write(self, flows: pa.RecordBatch, /) -> int:
-        """Take the flows, and give how many surely were; raises ``OSError`` where none was."""
+    def write(self, flows: pa.RecordBatch, /) -> Taken:
+        """Take the flows, and tell what surely became of them; raises ``OSError`` where none was taken."""
         ...
 
     def close(self) -> None:
@@ -158,8 +177,7 @@ class ObjectDelivery:
             why = self._write_all(self._flows(source, books), output, books, remaining_s)
             if not why:
                 output.close()
-                fault = books.faults[0] if books.faults else None
-                return Delivered(books, fault and Unfinished(f"{fault.source} {fault.reason}"))
+                return Delivered(books, _unfinished(url, books))
             error: VpcflowError = Unfinished(f"{url}: {why}")
         except (OSError, VpcflowError) as fault:
             error = fault if isinstance(fault, VpcflowError) else Unfinished(f"{url}: {fault}")
@@ -188,10 +206,12 @@ class ObjectDelivery:
             chosen = self._chosen(batch)
             books.filtered += batch.num_rows - chosen.num_rows
             books.failed -= batch.num_rows - chosen.num_rows
-            taken = output.write(self._enriched(chosen)) if chosen.num_rows else 0
-            books.delivered += taken
-            books.failed -= taken
-            if taken < chosen.num_rows:
+            taken = output.write(self._enriched(chosen)) if chosen.num_rows else Taken()
+            books.delivered += taken.delivered
+            books.duplicates += taken.duplicates
+            books.rejected.update({REFUSED: taken.refused} if taken.refused else {})
+            books.failed -= taken.settled
+            if taken.settled < chosen.num_rows:
                 return "not all of it was taken, and the rest is not read"
         return ""
 
@@ -208,11 +228,20 @@ class ObjectDelivery:
         return done.drop_columns([BY_PLACE]) if BY_PLACE in done.schema.names else done
 
 
+def _unfinished(url: ObjectUrl, books: Books) -> Unfinished | None:
+    """Say why an object that was read and handed on has to come again all the same."""
+    if books.faults:
+        return Unfinished(f"{books.faults[0].source} {books.faults[0].reason}")
+    if refused := books.rejected[REFUSED]:
+        return Unfinished(f"{url}: {refused:,} of its documents were refused")
+    return None
+
+
 class StreamOutput:
     """Documents of flows, each a record of a Firehose stream that ends with a line feed."""
 
     def __init__(self, stream: Stream, schema: Schema, put: Put = put_all) -> None:
-        self._columns = None if schema.columns is None else _ADDED.intersection(schema.columns)
+        self._columns = None if schema.columns is None else ADDED.intersection(schema.columns)
         self.counts: Counter[str] = Counter()
         self.errors: Counter[str] = Counter()
         self._stream = stream
@@ -254,7 +283,7 @@ class _Documents:
         self._output = output
         self._remaining_s = remaining_s
 
-    def write(self, flows: pa.RecordBatch) -> int:
+    def write(self, flows: pa.RecordBatch) -> Taken:
         taken = 0
         for start in range(0, flows.num_rows, _ROWS_AT_ONCE):
             some = flows.slice(start, _ROWS_AT_ONCE)
@@ -262,7 +291,7 @@ class _Documents:
             taken += new
             if new < some.num_rows:
                 break
-        return taken
+        return Taken(taken)
 
     def close(self) -> None:
         pass
@@ -311,10 +340,10 @@ class _Files:
         self._sink = DatasetSink(self._root, run_id, take=self._take)
         self._rows = 0
 
-    def write(self, flows: pa.RecordBatch) -> int:
+    def write(self, flows: pa.RecordBatch) -> Taken:
         taken = self._sink.write(flows)
         self._rows += taken
-        return taken
+        return Taken(taken)
 
     def close(self) -> None:
         self._sink.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import json
 import subprocess
@@ -16,12 +15,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from enriching import eni, inventory
+from arriving import FakeInventories, balanced, log, new
 from stores import FakeStore
 from transforming import line
 
 from vpcflow.errors import AwsError, FormatError, SettingsError
-from vpcflow.inventory import Inventory
 from vpcflow.lambdas.arrivals import Arrivals, check_settings
 from vpcflow.lambdas.enrichment import Enrichment
 from vpcflow.lambdas.geolocation import Geolocation
@@ -29,26 +27,10 @@ from vpcflow.lambdas.settings import load_settings
 from vpcflow.lambdas.telemetry import METRIC_BY_NAME, Telemetry
 from vpcflow.object_delivery import Output, ParquetOutput, StreamOutput
 from vpcflow.object_store import ObjectUrl
-from vpcflow.pipeline import Layouts
 from vpcflow.schemas import SCHEMAS
 from vpcflow.sinks.firehose import PutResult, put_all
 
-KNOWN = eni("eni-0a1b2c3d4e5f60718", "10.0.1.24", groups="sg-1 sg-2")
 DENIED = AwsError("cannot put: AccessDenied", code="AccessDeniedException", permanent=True)
-
-
-class FakeInventories:
-    """An inventory that knows one interface."""
-
-    def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-        self.age_s = 30.0
-
-    def look_up(self, interface_ids: Any) -> Inventory:
-        return inventory(KNOWN)
-
-    def layouts(self, stream_arn: str | None = None) -> Layouts:
-        return Layouts()
 
 
 class FakeStream:
@@ -144,23 +126,6 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     yield tmp_path
     assert list(tmp_path.iterdir()) == []
-
-
-def new(*keys: str, bucket: str = "logs") -> str:
-    records = [
-        {"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": bucket}, "object": {"key": k}}}
-        for k in keys
-    ]
-    return json.dumps({"Records": records})
-
-
-def log(*lines: str) -> bytes:
-    return gzip.compress("".join(f"{one}\n" for one in lines).encode())
-
-
-def balanced(told: dict[str, Any]) -> bool:
-    parts = ("delivered", "filtered", "rejected", "failed", "requeued", "duplicate")
-    return told["records_found"] == sum(told.get(f"records_{part}", 0) for part in parts)
 
 
 def test_the_flows_of_new_objects_become_documents_of_a_record_each() -> None:
@@ -425,8 +390,13 @@ def test_a_defect_that_one_object_meets_costs_no_other() -> None:
     ("environ", "said"),
     [
         ({}, "needs DELIVERY_STREAM_NAME"),
-        ({"OUTPUT": "kinesis"}, "may be firehose or s3://BUCKET/PREFIX/"),
-        ({"OUTPUT": "s3://"}, "OUTPUT='s3://': may be firehose or s3://BUCKET/PREFIX/"),
+        (
+            {"OUTPUT": "kinesis"},
+            "OUTPUT='kinesis': may be firehose, s3://BUCKET/PREFIX/ or opensearch",
+        ),
+        ({"OUTPUT": "s3://"}, "OUTPUT='s3://': may be firehose, s3://BUCKET/PREFIX/ or opensearch"),
+        ({"OUTPUT": "opensearch+https://search.example"}, "names no index"),
+        ({"OUTPUT": "opensearch+http://search.example/flows"}, "unencrypted"),
         (PARQUET | {"GEOLOCATION_ENABLED": "true", "GEOLOCATION_PROVIDER": "mmdb"}, "GEO_DATABASE"),
     ],
 )
@@ -443,5 +413,8 @@ def test_the_handler_is_imported_without_what_it_does_not_need(tmp_path: Path) -
         [sys.executable, "-c", program], capture_output=True, text=True, env=environ, check=True
     )
 
-    unwanted = {"duckdb", "pyspark", "typer", "rich", "vpcflow.cli", "pandas", "pyarrow.dataset"}
+    unwanted = {
+        *("duckdb", "pyspark", "typer", "rich", "vpcflow.cli", "pandas", "pyarrow.dataset"),
+        *("opensearchpy", "requests"),
+    }
     assert not unwanted.intersection(done.stdout.split())

@@ -16,6 +16,7 @@ import boto3
 import pyarrow.parquet as pq
 import pytest
 from moto_server import moto_server
+from opensearch_server import OpenSearchServer
 from transforming import line
 
 pytestmark = pytest.mark.integration
@@ -26,7 +27,7 @@ PROGRAM = """
 import json, sys
 from types import SimpleNamespace
 from vpcflow.lambdas.objects import handler
-context = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000, aws_request_id="1")
+context = SimpleNamespace(get_remaining_time_in_millis=lambda: 33_000, aws_request_id="1")
 for event in map(json.loads, sys.stdin):
     print(json.dumps({"answer": handler(event, context)}))
 """
@@ -151,3 +152,29 @@ def test_wrong_settings_stop_the_start_with_one_line(aws: dict[str, str], tmp_pa
 
     [said] = caught.value.stdout.splitlines()
     assert json.loads(said)["error"] == "OUTPUT='firehose': needs DELIVERY_STREAM_NAME"
+
+
+def test_a_queues_messages_become_documents_of_a_server_and_a_redelivery_changes_nothing(
+    aws: dict[str, str], tmp_path: Path, opensearch: OpenSearchServer
+) -> None:
+    output = f"opensearch+http://{opensearch.netloc}/flows"
+
+    told = run(aws, tmp_path, event(ENCODED_KEY), event(ENCODED_KEY), OUTPUT=output, SCHEMA="ecs")
+
+    assert [one["answer"] for one in told if "answer" in one] == [{"batchItemFailures": []}] * 2
+    batches = [one for one in told if "records_found" in one]
+    assert [one["records_delivered"] for one in batches] == [700, 0]
+    assert batches[1]["records_duplicate"] == 700
+    opensearch.ask("POST", "flows-*/_refresh")
+    assert opensearch.ask("GET", "flows-2023.11.14/_count")["count"] == 700
+
+
+def test_a_server_that_is_not_there_makes_the_messages_come_again(
+    aws: dict[str, str], tmp_path: Path
+) -> None:
+    told = run(aws, tmp_path, event(ENCODED_KEY), OUTPUT="opensearch+http://127.0.0.1:9/flows")
+
+    (answer,) = [one["answer"] for one in told if "answer" in one]
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m0"}]}
+    assert told[-2]["records_failed"] == 700
+    assert any("takes no more" in one.get("text", "") for one in told)

@@ -10,6 +10,7 @@ from vpcflow.lambdas.settings import ACTIONS, LOG_STATUSES
 from vpcflow.object_delivery import ObjectDelivery
 from vpcflow.object_events import new_objects
 from vpcflow.object_store import parse_object_url
+from vpcflow.sinks.opensearch.url import is_search_url, parse_search_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,9 +34,14 @@ def check_settings(settings: Settings) -> None:
         raise SettingsError("OUTPUT='firehose': needs DELIVERY_STREAM_NAME")
     if settings.output != FIREHOSE:
         try:
-            parse_object_url(settings.output)
+            (parse_search_url if is_search_url(settings.output) else parse_object_url)(
+                settings.output
+            )
         except FormatError as error:
-            words = f"OUTPUT={settings.output!r}: may be firehose or s3://BUCKET/PREFIX/"
+            words = (
+                f"OUTPUT={settings.output!r}: may be firehose, s3://BUCKET/PREFIX/ or"
+                f" opensearch+https://HOST/NAME: {error}"
+            )
             raise SettingsError(words) from error
 
 

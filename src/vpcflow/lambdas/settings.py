@@ -177,8 +177,9 @@ SETTINGS: tuple[Setting, ...] = (
             "Bytes that the decorator's response may have; Lambda takes 6 MB."),
     Setting("MAX_ATTEMPTS", ("decorator",), "3", _number(0, 10), "How often a line may be put back on the stream."),
     Setting("OUTPUT", ("objects",), "firehose", _required,
-            "Where enriched records go: `firehose`, each document a record, on a stream that has no transformation; or"
-            " `s3://BUCKET/PREFIX/`, as Parquet by day and hour."),
+            "Where enriched records go: `firehose`, each document a record, on a stream that has no transformation;"
+            " `s3://BUCKET/PREFIX/`, as Parquet by day and hour; or `opensearch+https://HOST/NAME`, to the indexes of their"
+            " days in an OpenSearch domain, signed by the function's role. The index template has to be there."),
     Setting("SNAPSHOTS", ("inventory",), "", _object_folder, "Where snapshots go: `s3://BUCKET/PREFIX/`."),
     Setting("ROLE_ARNS", ("inventory",), "", _words, "Roles to assume, divided by commas, one for each further account."),
     Setting("ROLE_EXTERNAL_ID", ("inventory",), "", _text, "External id that these roles ask for."),
