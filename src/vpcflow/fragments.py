@@ -57,7 +57,7 @@ class Member(NamedTuple):
 
 
 class Column(NamedTuple):
-    """A column of texts, whole numbers, lists of text or tags, not yet in pieces, and the text around its values."""
+    """A column of texts, numbers, lists of text or tags, not yet in pieces, and the text around its values."""
 
     around: Member
     values: pa.Array
@@ -99,17 +99,12 @@ def column_parts(around: Member, column: pa.Array) -> list[Part | Column]:
     """
     Give the parts of a column by its type: text, whole numbers, floats, lists of text, tags (an object).
 
-    Compiled code takes all but floats as they are: see ``pieces_of``. Raises ``FormatError`` for other types.
+    Compiled code takes them as they are: see ``pieces_of``. Raises ``FormatError`` for other types.
     """
     kind = column.type
     if column.null_count == len(column):
         return [*constant_parts(around.null, len(column))]
-    if pa.types.is_floating(kind):
-        return [*float_parts(around, column)]
-    if any(
-        is_one(kind)
-        for is_one in (pa.types.is_dictionary, _is_text, pa.types.is_integer, pa.types.is_list)
-    ):
+    if any(is_one(kind) for is_one in _WRITTEN):
         return [Column(around, column)]
     raise FormatError(f"column {around.before.strip(',:')} is {kind}, which has no JSON form here")
 
@@ -156,6 +151,8 @@ def pieces_of(column: Column) -> list[Part]:
         return list_parts(*column)
     if pa.types.is_integer(column.values.type):
         return integer_parts(*column)
+    if pa.types.is_floating(column.values.type):
+        return float_parts(*column)
     return text_parts(*column)
 
 
@@ -192,13 +189,22 @@ def integer_parts(around: Member, column: pa.Array) -> list[Part]:
 
 
 def float_parts(around: Member, column: pa.Array) -> list[Part]:
-    """Write floats in their shortest form; NaN and infinities have none in JSON and are null."""
+    """Write floats as ``spelled_floats`` gives them."""
+    return [_part(around, *spelled_floats(column))]
+
+
+def spelled_floats(column: pa.Array) -> tuple[pa.StringArray, Codes]:
+    """
+    Give the distinct floats of a column in their shortest form, and each row's place among them, -1 for null.
+
+    NaN and infinities have no form in JSON and are null.
+    """
     distinct = column.dictionary_encode()
     values = distinct.dictionary.to_numpy(zero_copy_only=False).astype(np.float64)
     finite = np.isfinite(values)
     places = np.append(np.where(finite, np.cumsum(finite) - 1, -1), -1).astype(np.int32)
-    texts = _spelled(values[finite].tolist())
-    return [_part(around, pa.array(texts, pa.string()), places[_indices(distinct)])]
+    texts = pa.array(_spelled(values[finite].tolist()), pa.string())
+    return texts, places[_indices(distinct)]
 
 
 def _spelled(numbers: list[float]) -> list[str]:
@@ -265,6 +271,15 @@ def digits() -> pa.Array:
 
 def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+_WRITTEN = (
+    pa.types.is_dictionary,
+    _is_text,
+    pa.types.is_integer,
+    pa.types.is_floating,
+    pa.types.is_list,
+)
 
 
 def _table_limit(rows: int) -> int:

@@ -26,6 +26,7 @@ from vpcflow.fragments import (
     escaped,
     list_parts,
     pieces_of,
+    spelled_floats,
     used_texts,
 )
 
@@ -86,6 +87,8 @@ def _written(part: AnyPart) -> native.Written | native.Opened | native.Closed:
         return _written_lists(part)
     if pa.types.is_integer(values.type):
         return native.Written(before, after, null, numbers=_wide(values))
+    if pa.types.is_floating(values.type):
+        return native.Written(before, after, null, *spelled_floats(values))
     before, after = f'{before}"', f'"{after}'
     if values.type == pa.string() and not native.needs_escape(values):
         return native.Written(before, after, null, values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -135,16 +136,11 @@ def _rows_written(
 
 
 def _laid_out(column: Written | Opened | Closed, held: list[object]) -> Column:
-    laid_out = Column()
     if isinstance(column, Opened):
-        laid_out.kind = _OPEN
-        _lay_text(laid_out, "before", column.before, held)
-        return laid_out
+        return _with_texts(held, _OPEN, column.before)
     if isinstance(column, Closed):
-        laid_out.kind = _CLOSE
-        _lay_text(laid_out, "before", column.first, held)
-        _lay_text(laid_out, "after", column.last, held)
-        return laid_out
+        return _with_texts(held, _CLOSE, column.first, column.last)
+    laid_out = _with_texts(held, _CODES, column.before, column.after, column.null)
     if column.lists is not None:
         _lay_lists(laid_out, column.lists, held)
     elif column.texts is None:
@@ -152,17 +148,24 @@ def _laid_out(column: Written | Opened | Closed, held: list[object]) -> Column:
     else:
         laid_out.texts = _texts(column.texts, held)
         _lay_codes(laid_out, column, held)
-    for name in ("before", "after", "null"):
-        _lay_text(laid_out, name, getattr(column, name), held)
     return laid_out
 
 
-def _lay_text(laid_out: Column, name: str, text: str, held: list[object]) -> None:
-    encoded = text.encode()
-    padded = encoded + bytes(PADDING)
-    held.append(padded)
-    setattr(laid_out, name, padded)
-    setattr(laid_out, f"{name}_size", len(encoded))
+def _with_texts(held: list[object], kind: int, *texts: str) -> Column:
+    model = _model(kind, *texts)
+    held.append(model)
+    return Column.from_buffer_copy(model)
+
+
+@functools.lru_cache(maxsize=1024)
+def _model(kind: int, before: str, after: str = "", null: str = "") -> Column:
+    """Lay out what is the same in all batches. What is copied of it is good as long as it is held itself."""
+    laid_out = Column(kind=kind)
+    for name, text in (("before", before), ("after", after), ("null", null)):
+        encoded = text.encode()
+        setattr(laid_out, name, encoded + bytes(PADDING))
+        setattr(laid_out, f"{name}_size", len(encoded))
+    return laid_out
 
 
 def _lay_codes(laid_out: Column, column: Written, held: list[object]) -> None:
