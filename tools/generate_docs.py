@@ -1,6 +1,7 @@
 """
-Write ``docs/reference/`` from the code, so that the pages cannot say anything else than it does; and ``docs/cost.md``,
-the picture of the architecture, and in ``deploy/opensearch/`` what a search server and its dashboards get.
+Write ``docs/reference/`` from the code, so that the pages cannot say anything else than it does; ``docs/cost.md``,
+``docs/schemas.md``, the picture of the architecture, and in ``deploy/opensearch/`` what a search server and its
+dashboards get.
 
 ``--check`` writes nothing, names the pages that are stale and exits with 1 if there are any.
 """
@@ -19,6 +20,7 @@ import typer
 import yaml
 from architecture_diagram import architecture
 from cost_page import cost_page
+from schemas_page import schemas_page
 
 from vpcflow import cli, codes
 from vpcflow.dashboards import PRODUCTS, render
@@ -355,6 +357,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "../deploy/opensearch/dashboards-opensearch.ndjson": lambda: dashboards("opensearch"),
     **{f"../deploy/opensearch/{path}": write for path, write in index_files()},
     "cost.md": cost_page,
+    "schemas.md": lambda: schemas_page(_table),
     "images/architecture.svg": architecture,
     "reference/cli.md": cli_page,
     "reference/codes.md": codes_page,

@@ -1,4 +1,8 @@
-"""Golden documents: what each schema makes of each kind of flow, and of every flow of the corpus."""
+"""
+Golden documents: what each schema makes of each kind of flow, and of every flow of the corpus.
+
+Where a schema changes, ``python tests/golden_documents.py`` writes them anew; the difference is to be read.
+"""
 
 from __future__ import annotations
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from vpcflow.fragments import AnyPart
     from vpcflow.index_types import Property
 
+__all__ = ["COMPUTED", "encode_ecs", "mapping", "place"]
+
 _PLACES: Mapping[str, str] = MappingProxyType(
     {
         **{field.column: field.ecs for field in FIELDS if field.ecs},
