@@ -6,7 +6,7 @@ For a panel it gives every bucket of every level with its metrics, not only thos
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import duckdb
@@ -34,9 +34,15 @@ GEOHASH = "0123456789bcdefghjkmnpqrstuvwxyz"
 
 
 class Flows:
-    """Flows to ask with SQL; ``expressions`` are columns that documents hold otherwise."""
+    """
+    Flows to ask with SQL; ``expressions`` are columns that documents hold otherwise, ``spelt`` gives how they spell a
+    column's value.
+    """
 
-    def __init__(self, flows: pa.Table, expressions: dict[str, str]) -> None:
+    def __init__(
+        self, flows: pa.Table, expressions: dict[str, str], spelt: Callable[[str, str], str]
+    ) -> None:
+        self._spelt = spelt
         self._duckdb = duckdb.connect()
         self._duckdb.register("given", flows)
         self._lists = {f.name for f in flows.schema if pa.types.is_list(f.type)}
@@ -111,7 +117,8 @@ class Flows:
         if isinstance(condition, Known):
             return f"{condition.column} IS NOT NULL"
         assert isinstance(condition, Is)
-        values = ", ".join(f"'{value}'" for value in condition.values)
+        spelt = [self._spelt(condition.column, value) for value in condition.values]
+        values = ", ".join(f"'{value}'" for value in spelt)
         if condition.column in self._lists:
             return f"list_has_any({condition.column}, [{values}])"
         return f"{condition.column} IN ({values})"

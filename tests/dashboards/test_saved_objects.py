@@ -13,7 +13,7 @@ from saved_objects import Saved, read, terms_of
 
 from vpcflow.dashboards import DASHBOARDS, PRODUCTS, render
 from vpcflow.dashboards.documents import Documents, documents_of
-from vpcflow.dashboards.model import Is, Panel
+from vpcflow.dashboards.model import Is, Metric, Panel, Terms
 from vpcflow.dashboards.pages import RULE_USAGE
 from vpcflow.dashboards.saved_objects import saved_objects, widths
 from vpcflow.fields import ADDED_BY_COLUMN, FIELD_BY_COLUMN
@@ -376,3 +376,21 @@ def test_a_condition_of_no_value_is_asked_with_a_star():
 
     assert first == "not reject_reason: *"
     assert [term["field"] for term in terms_of(first)] == ["reject_reason"]
+
+
+def test_a_panel_goes_without_further_metrics_of_what_documents_lack():
+    records, groups, peers = (
+        Metric("count", None, "Records"),
+        Metric("cardinality", "security_group_ids", "Groups"),
+        Metric("cardinality", "peer_addr", "Peers"),
+    )
+    by_group = (Terms("security_group_ids", "Group"),)
+    appender = documents_of("appender")
+
+    totals = appender.fitted(Panel("Totals", "metric", (peers, records, groups)))
+    table = appender.fitted(Panel("Table", "table", (records, peers), by_group))
+    by_peers = appender.fitted(Panel("By peers", "table", (peers, records), by_group))
+
+    assert totals is not None and totals.metrics == (records, groups)
+    assert table is not None and table.metrics == (records,)
+    assert by_peers is None

@@ -5,12 +5,13 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from vpcflow.dashboards.model import TIME, Grid, Panel
+from vpcflow.dashboards.model import TIME, Grid
 from vpcflow.schemas import SCHEMAS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from vpcflow.dashboards.model import Metric, Panel
     from vpcflow.index_types import Property
     from vpcflow.schemas import Schema
 
@@ -67,15 +68,26 @@ class Documents:
         """Tell whether documents hold all these columns in a form that makes buckets."""
         return all(self._is_of(column, COUNTED) for column in columns)
 
-    def answers(self, panel: Panel) -> bool:
-        """Tell whether documents hold what a panel asks for, in a form that allows it."""
+    def fitted(self, panel: Panel) -> Panel | None:
+        """
+        Give a panel as the documents can answer it: without further metrics of what they lack, or not at all.
+
+        They lack a column that is not there in a form which makes buckets, or adds up where a metric needs that.
+        """
+        metrics = tuple(metric for metric in panel.metrics if self._measures(metric))
+        if not metrics or (panel.buckets and metrics[0] != panel.metrics[0]):
+            return None
+        fitted = panel._replace(metrics=metrics)
         points = {bucket.latitude for bucket in panel.buckets if isinstance(bucket, Grid)}
-        numbers = {m.column for m in panel.metrics if m.kind not in ("count", "cardinality")}
-        return (
-            all(self.point(latitude) for latitude in points)
-            and all(self._is_of(column, SUMMED) for column in numbers if column is not None)
-            and all(self._is_of(c, COUNTED) for c in panel.columns() if c not in points | numbers)
-        )
+        measured = {metric.column for metric in metrics}
+        others = (c for c in fitted.columns() if c not in points | measured)
+        is_whole = all(map(self.point, points)) and self.has(tuple(others))
+        return fitted if is_whole else None
+
+    def _measures(self, metric: Metric) -> bool:
+        if metric.column is None:
+            return True
+        return self._is_of(metric.column, COUNTED if metric.kind == "cardinality" else SUMMED)
 
     def _is_of(self, column: str, types: frozenset[str]) -> bool:
         path = self.field(column)

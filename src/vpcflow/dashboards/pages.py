@@ -247,7 +247,7 @@ REJECTS = Dashboard(
     "What was turned away, and why? AWS names Block Public Access and encryption controls; all else is a security group, a network"
     " ACL, or a packet that came after its connection was closed (flags without SYN). Look for rejects between your own groups: there"
     " a rule is missing, or someone is where they should not be. One source at many ports is a scanner.",
-    ("action", "reject_reason"),
+    ("action",),
     (
         Row(
             7,
@@ -324,7 +324,7 @@ GEOGRAPHY = Dashboard(
     "Geography",
     "Where does traffic come from, and where does it go? Look for a country that has no business with you, above all where your own"
     " interfaces send to it. A database knows where a network is registered or was last seen: take a city for a hint, not for a fact.",
-    ("src_geo_country_code", "dst_geo_country_code"),
+    ("src_geo_country_code",),
     (
         Row(5, (CONTROLS,)),
         Row(

@@ -69,8 +69,9 @@ def saved_objects(
 
 
 def fit(documents: Documents, product: Product, row: Row) -> list[Panel | Controls | Records]:
-    """Give the panels of a row that the product has and the documents can answer."""
-    return [panel for panel in row.panels if _is_there(documents, product, panel)]
+    """Give the panels of a row that the product has and the documents can answer, as they can answer them."""
+    fitted = (_fitted(documents, product, panel) for panel in row.panels)
+    return [panel for panel in fitted if panel is not None]
 
 
 def widths(shares: Sequence[int]) -> list[int]:
@@ -81,10 +82,12 @@ def widths(shares: Sequence[int]) -> list[int]:
     return given
 
 
-def _is_there(documents: Documents, product: Product, panel: Panel | Controls | Records) -> bool:
+def _fitted(
+    documents: Documents, product: Product, panel: Panel | Controls | Records
+) -> Panel | Controls | Records | None:
     if isinstance(panel, Panel):
-        return documents.answers(panel)
-    return isinstance(panel, Records) or product.has_controls
+        return documents.fitted(panel)
+    return panel if isinstance(panel, Records) or product.has_controls else None
 
 
 class _Writer:
