@@ -7,8 +7,8 @@ import re
 from collections import Counter
 from typing import Any
 
-import pyarrow as pa
 import pytest
+from flow_batches import ENRICHED, batch
 from saved_objects import Saved, read, terms_of
 
 from vpcflow.dashboards import DASHBOARDS, PRODUCTS, render
@@ -279,7 +279,12 @@ def test_the_pattern_shows_bytes_as_such_and_ports_without_thousands():
 
 @pytest.mark.parametrize(
     ("schema", "column"),
-    [("flat", "duration_s"), ("ecs", "duration_s"), ("ecs", "inventory_age_s")],
+    [
+        ("flat", "duration_s"),
+        ("ecs", "duration_s"),
+        ("ecs", "inventory_age_s"),
+        ("ocsf", "duration_s"),
+    ],
 )
 def test_lengths_of_time_show_as_seconds_whatever_documents_hold(schema: str, column: str):
     (pattern,) = [
@@ -287,7 +292,7 @@ def test_lengths_of_time_show_as_seconds_whatever_documents_hold(schema: str, co
     ]
     documents = documents_of(schema)
     field = documents.field(column)
-    written = at(document(schema, {column: 60, "end": 1_768_467_600}), field or "")
+    written = at(document(schema, {**ENRICHED, column: 60}), field or "")
 
     params = json.loads(pattern.body["attributes"]["fieldFormatMap"])[field]["params"]
 
@@ -339,7 +344,7 @@ def asked() -> list[tuple[str, str]]:
 @pytest.mark.parametrize("schema", SCHEMAS)
 def test_values_asked_for_are_spelt_as_documents_spell_them(schema: str):
     documents = documents_of(schema)
-    given = {"security_group_ids": ["sg-0a1b2c3d"], "end": 1_768_467_600}
+    given = {**ENRICHED, "peer_addr": ENRICHED["srcaddr"], "version": 8}
 
     astray = [
         (field, value, at(document(schema, {**given, column: value}), field))
@@ -353,20 +358,17 @@ def test_values_asked_for_are_spelt_as_documents_spell_them(schema: str):
 
 def document(schema: str, values: dict[str, Any]) -> dict[str, Any]:
     """Encode one flow of these values."""
-    types = {c: (FIELD_BY_COLUMN.get(c) or ADDED_BY_COLUMN[c]).type for c in values}
-    columns = {}
-    for name, value in values.items():
-        array = pa.array([value], types[name])
-        columns[name] = array.dictionary_encode() if pa.types.is_string(types[name]) else array
-    flows = pa.RecordBatch.from_pydict(columns)
-    return json.loads(b"".join(bytes(buffer) for buffer in SCHEMAS[schema].encode(flows)))
+    return json.loads(b"".join(bytes(one) for one in SCHEMAS[schema].encode(batch([values]))))
 
 
-def at(body: dict[str, Any], path: str) -> Any:
-    if path in body:
-        return body[path]
+def at(body: Any, path: str) -> Any:
+    """Give what a server finds at a path: in objects, in those of a list, or in a member with dots in its name."""
+    if isinstance(body, list):
+        return next((found for one in body if (found := at(one, path)) is not None), None)
+    if not isinstance(body, dict) or path in body:
+        return body.get(path) if isinstance(body, dict) else None
     name, _, rest = path.partition(".")
-    return at(body[name], rest)
+    return at(body.get(name), rest)
 
 
 def test_a_condition_of_no_value_is_asked_with_a_star():
@@ -394,3 +396,22 @@ def test_a_panel_goes_without_further_metrics_of_what_documents_lack():
     assert totals is not None and totals.metrics == (records, groups)
     assert table is not None and table.metrics == (records,)
     assert by_peers is None
+
+
+@pytest.mark.parametrize(
+    ("schema", "source", "destination"),
+    [
+        ("flat", None, None),
+        ("appender", "source-location", None),
+        ("ecs", "source.geo.location", "destination.geo.location"),
+        ("ocsf", "src_endpoint.location.geohash", "dst_endpoint.location.geohash"),
+    ],
+)
+def test_a_place_is_the_point_of_its_own_side(
+    schema: str, source: str | None, destination: str | None
+):
+    documents = documents_of(schema)
+
+    points = [documents.point(f"{side}_geo_latitude") for side in ("src", "dst")]
+
+    assert points == [source, destination]

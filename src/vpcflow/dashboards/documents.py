@@ -22,10 +22,18 @@ SUMMED = frozenset({"integer", "long", "short", "double", "float", "date"})
 """Types that have a sum, a mean, a least and a greatest; of dates only the last two."""
 
 _VALUES: Mapping[str, Mapping[str, Mapping[str, str]]] = MappingProxyType(
-    {"appender": {"direction": {"ingress": "inbound", "egress": "outbound"}}}
+    {
+        "appender": {"direction": {"ingress": "inbound", "egress": "outbound"}},
+        "ocsf": {
+            "action": {"ACCEPT": "Allowed", "REJECT": "Blocked"},
+            "direction": {"ingress": "Inbound", "egress": "Outbound"},
+        },
+    }
 )
 
-_UNITS: Mapping[str, Mapping[str, str]] = MappingProxyType({"ecs": {"duration_s": "nanoseconds"}})
+_UNITS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {"ecs": {"duration_s": "nanoseconds"}, "ocsf": {"duration_s": "milliseconds"}}
+)
 """Units of columns that end in ``_s`` where a schema holds them in another, in the products' words."""
 
 
@@ -44,13 +52,11 @@ class Documents:
         return path if path in self.fields else None
 
     def point(self, latitude: str) -> str | None:
-        """Give the path of the point that a latitude is part of, or None."""
-        path = self._place(latitude)
-        while path:
-            if self.type_of(path) == "geo_point":
-                return path
-            path = path.rpartition(".")[0]
-        return None
+        """Give the path of the point that a latitude is part of, or that lies beside it, or None."""
+        place, dot, _ = (self._place(latitude) or "").rpartition(".")
+        beside = (path for path in self.fields if path.rpartition(".")[0] == place)
+        points = [place, *beside] if dot else []
+        return next((path for path in points if self.type_of(path) == "geo_point"), None)
 
     def value(self, column: str, value: str) -> str:
         """Give how the documents spell a value of a column."""
