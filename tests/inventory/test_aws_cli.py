@@ -21,6 +21,7 @@ from vpcflow.inventory import (
     Snapshot,
     load_inventory,
 )
+from vpcflow.inventory.aws_cli import is_unwanted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -372,6 +373,51 @@ def test_without_a_capture_time_the_newest_file_tells_it_with_a_warning(tmp_path
     assert inventory.capture_times == (700,)
     assert len(words) == 1
     assert "1970-01-01T00:11:40Z" in words[0]
+
+
+def test_a_file_with_nothing_that_is_wanted_is_not_read(tmp_path: Path) -> None:
+    save(tmp_path, a={"NetworkInterfaces": [INTERFACE]})
+    nameless = {"Reservations": [{"Instances": [{"ImageId": "ami-1"}]}]}
+    (tmp_path / "b.json").write_text(json.dumps(nameless, indent=4))
+
+    found = load_inventory(tmp_path, captured_at=1, warn=print, kinds={"interfaces"})
+
+    assert found.snapshots[0].kinds == {"interfaces"}
+    assert len(found.snapshots[0].interfaces) == 1
+    with pytest.raises(InventoryError, match="InstanceId"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("indent", [None, 1, 4, "\t"])
+@pytest.mark.parametrize(
+    ("answer", "is_one"),
+    [
+        ({"Vpcs": [{"VpcId": "vpc-1", "Tags": [{"Key": "]", "Value": "\n"}]}]}, True),
+        ({"Vpcs": [{"VpcId": "vpc-1"}], "NetworkInterfaces": [INTERFACE]}, False),
+        ({"NetworkInterfaces": [INTERFACE]}, False),
+        ({"Vpcs": [{"VpcId": "vpc-1"}], "NextToken": "x"}, False),
+        ({"Vpcs": []}, False),
+        ({"Volumes": [{"VolumeId": "vol-1"}]}, False),
+    ],
+)
+def test_a_file_is_passed_over_only_where_it_is_sure_to_hold_one_list_that_is_not_wanted(
+    answer: dict[str, Any], is_one: bool, indent: int | str | None
+) -> None:
+    text = json.dumps(answer, indent=indent).encode()
+
+    assert is_unwanted(text, {"interfaces"}) == (is_one and indent is not None)
+    assert not is_unwanted(text[:-3], {"interfaces"})
+    assert not is_unwanted(text, {"interfaces", "vpcs"})
+
+
+def test_rules_that_are_not_wanted_are_not_made(tmp_path: Path) -> None:
+    group = {"GroupId": "sg-1", "IpPermissions": [{"IpProtocol": "no protocol", "IpRanges": [{}]}]}
+    save(tmp_path, a={"SecurityGroups": [group]})
+
+    found = load_inventory(tmp_path, captured_at=1, warn=print, kinds={"security_groups"})
+
+    assert [g.group_id for g in found.snapshots[0].security_groups] == ["sg-1"]
+    assert found.snapshots[0].kinds == {"security_groups"}
 
 
 def test_a_single_file_is_an_inventory(tmp_path: Path) -> None:

@@ -7,7 +7,12 @@ from typing import Annotated
 import typer
 
 from vpcflow.cli import options
-from vpcflow.cli.reference import ReferenceOptions, layouts_for, load_reference
+from vpcflow.cli.reference import (
+    ReferenceOptions,
+    enricher_kinds,
+    layouts_for,
+    load_reference,
+)
 from vpcflow.cli.run import Work, exit_with, run
 from vpcflow.cli.sink import Searching, Sending, needed_columns, sink_opener
 from vpcflow.cli.words import Words
@@ -78,6 +83,8 @@ def enrich_command(
     sending = Sending(rate, wrap, words.say)
     searching = Searching(index, retry_for, not no_template, ca_file, sign, words.say)
     open_sink = sink_opener(to, format_, schema, names, sending, searching, batch_id)
+    wanted = names or SCHEMAS[schema].columns
+    ours = None if wanted is None else _OURS.intersection([*wanted, *needed_columns(to)])
     reference = load_reference(
         ReferenceOptions(
             inventory,
@@ -89,17 +96,17 @@ def enrich_command(
             aws_ranges,
             networks,
             times,
+            enricher_kinds(ours),
         ),
         words,
     )
-    wanted = names or SCHEMAS[schema].columns
     work = Work(
         inputs=inputs or [],
         to=to,
         open_sink=open_sink,
         layouts=layouts_for(log_format or [], reference.inventory, words, inputs or ()),
         reference=reference,
-        columns=None if wanted is None else _OURS.intersection([*wanted, *needed_columns(to)]),
+        columns=ours,
         times=times,
         rejects=rejects,
     )

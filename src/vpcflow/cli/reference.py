@@ -22,7 +22,7 @@ from vpcflow.pipeline import Layouts, layouts_of, unknown_field
 from vpcflow.time_range import ALWAYS, TimeRange
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Sequence, Set
 
     from vpcflow.aws_ranges import AwsRanges
     from vpcflow.cli.words import Words
@@ -44,6 +44,16 @@ class ReferenceOptions(NamedTuple):
     aws_ranges: str | None
     networks: str | None
     times: TimeRange = ALWAYS
+    kinds: frozenset[str] | None = None
+    """What of the AWS CLI's files is read: fields of a ``Snapshot``, None for all; see ``enricher_kinds``."""
+
+
+def enricher_kinds(columns: Set[str] | None) -> frozenset[str]:
+    """Give the kinds of objects that enrichers need of the inventory for these columns; None is all columns."""
+    needed = {"interfaces", "security_groups", "subnets", "vpcs", "flow_logs"}
+    if columns is None or not columns.isdisjoint({"eni_instance_name", "peer_instance_name"}):
+        needed.add("instances")
+    return frozenset(needed)
 
 
 def load_reference(given: ReferenceOptions, words: Words) -> Reference:
@@ -75,7 +85,10 @@ def _inventory(given: ReferenceOptions, words: Words) -> Inventory | None:
     choose = functools.partial(snapshots_of, times=given.times)
     with here(given.inventory, choose) as local, _collector_at_rest():
         return load_inventory(
-            local.path, captured_at=captured_at, warn=lambda text: words.say(local.named(text))
+            local.path,
+            captured_at=captured_at,
+            warn=lambda text: words.say(local.named(text)),
+            kinds=given.kinds,
         )
 
 

@@ -6,14 +6,18 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from vpcflow.errors import InventoryError
 from vpcflow.inventory.capture import KINDS, Page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     Warn = Callable[[str], None]
 
+# As every printer of JSON lays it out: what is deeper is indented further.
+_ONE_LIST = re.compile(rb'\s*\{\r?\n([ \t]+)"(\w+)":[ \t]*\[\r?\n')
 _PREFIX_LIST_ID = re.compile(r"pl-[0-9a-f]+")
 
 
@@ -39,6 +43,30 @@ def pages_of(answer: Any, path: Path, warn: Warn) -> list[Page]:
             " let the AWS CLI fetch all pages, without --max-items or --no-paginate"
         )
     return pages
+
+
+def is_unwanted(text: bytes, kinds: Collection[str]) -> bool:
+    """
+    Tell, without parsing it, whether a whole answer holds one list and that fills none of the wanted fields.
+
+    False where that cannot be seen, as in a file that is not indented.
+
+    >>> is_unwanted(b'{\\n  "Vpcs": [\\n    {"VpcId": "vpc-1"}\\n  ]\\n}\\n', {"interfaces"})
+    True
+    """
+    begin = _ONE_LIST.match(text)
+    if begin is None:
+        return False
+    indent, key = begin.groups()
+    filled = KINDS.get(key.decode())
+    if not filled or not set(filled).isdisjoint(kinds):
+        return False
+    codes = np.frombuffer(text, np.uint8)
+    feeds = np.flatnonzero(codes == ord("\n"))
+    behind = np.minimum(feeds + 1 + len(indent), len(codes) - 1)
+    shallow = feeds[codes[behind] != indent[0]]
+    # The list's key, its end and that of the object: nothing else is indented as little.
+    return len(shallow) > 1 and text[shallow[1] :].split() == [b"]", b"}"]
 
 
 def _prefix_list_id(path: Path) -> str:

@@ -19,7 +19,7 @@ from vpcflow.inventory.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     Warn = Callable[[str], None]
 
@@ -55,9 +55,16 @@ KINDS: dict[str, tuple[str, ...]] = {
 """The lists that are understood, and the fields of a `Snapshot` that each fills."""
 
 
-def snapshot_of(pages: Iterable[Page], *, captured_at: int, origin: str, warn: Warn) -> Snapshot:
+def snapshot_of(
+    pages: Iterable[Page],
+    *,
+    captured_at: int,
+    origin: str,
+    warn: Warn,
+    kinds: Collection[str] | None = None,
+) -> Snapshot:
     """
-    Make a snapshot of all pages together.
+    Make a snapshot of all pages together; ``kinds`` are the fields of it that are wanted, None for all.
 
     What is on two pages counts once; where they differ the later page wins, with a warning. Raises InventoryError that
     names the page where an object lacks what EC2 always gives.
@@ -74,12 +81,14 @@ def snapshot_of(pages: Iterable[Page], *, captured_at: int, origin: str, warn: W
     regions = _Regions([*interfaces, *subnets], [*instances, *groups])
     groups = _with_associations(groups, of_raw, warn)
     groups = [g if g.region else replace(g, region=regions.of_vpcs(g.vpc_ids)) for g in groups]
+    wants_rules = kinds is None or "security_group_rules" in kinds
+    given = {kind for key in by_key for kind in KINDS[key]}
     snapshot = Snapshot(
         captured_at=captured_at,
-        kinds=frozenset(kind for key in by_key for kind in KINDS[key]),
+        kinds=frozenset(given if kinds is None else given.intersection(kinds)),
         interfaces=tuple(_completed(interfaces, {s.subnet_id: s.az_id for s in subnets}, groups)),
         security_groups=tuple(groups),
-        security_group_rules=tuple(_rules(of_raw, groups, regions)),
+        security_group_rules=tuple(_rules(of_raw, groups, regions)) if wants_rules else (),
         prefix_lists=tuple(_prefix_lists(of_raw, regions)),
         instances=tuple(instances),
         subnets=tuple(subnets),

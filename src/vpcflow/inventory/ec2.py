@@ -29,7 +29,7 @@ from vpcflow.inventory.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     Raw = Mapping[str, Any]
 
@@ -82,23 +82,27 @@ def _all(listed: list[Raw] | None, name: str) -> tuple[str, ...]:
 
 def _private_addresses(raw: Raw) -> tuple[PrivateAddress, ...]:
     primary = raw.get("PrivateIpAddress")
-    listed = {
+    listed: Sequence[Raw] = raw.get("PrivateIpAddresses") or ()
+    # Nearly always there is one: to sort it would take longer than all the rest.
+    if len(listed) == 1 and listed[0]["PrivateIpAddress"] == primary:
+        return (PrivateAddress(primary, bool(listed[0].get("Primary", True))),)
+    found = {
         a["PrivateIpAddress"]: bool(a.get("Primary", a["PrivateIpAddress"] == primary))
-        for a in raw.get("PrivateIpAddresses") or ()
+        for a in listed
     }
     if primary:
-        listed.setdefault(primary, True)
-    # Mostly there is one: to sort it would take longer than all the rest.
-    ordered: Iterable[tuple[str, bool]] = listed.items()
-    if len(listed) > 1:
-        ordered = sorted(ordered, key=lambda a: (not a[1], a[0]))
+        found.setdefault(primary, True)
+    ordered = sorted(found.items(), key=lambda a: (not a[1], a[0]))
     return tuple([PrivateAddress(address, is_primary) for address, is_primary in ordered])
 
 
 def _public_addresses(raw: Raw) -> tuple[str, ...]:
     """Collect Elastic and auto-assigned addresses, and those of Wavelength carriers and Outposts' customers."""
-    holders = (raw, *(raw.get("PrivateIpAddresses") or ()))
-    associations = [a for holder in holders if (a := holder.get("Association"))]
+    associations = [
+        a for one in raw.get("PrivateIpAddresses") or () if (a := one.get("Association"))
+    ]
+    if own := raw.get("Association"):
+        associations.append(own)
     if not associations:
         return ()
     names = ("PublicIp", "CarrierIp", "CustomerOwnedIp")
@@ -106,7 +110,10 @@ def _public_addresses(raw: Raw) -> tuple[str, ...]:
 
 
 def _groups(raw: Raw) -> tuple[GroupRef, ...]:
-    groups = {g["GroupId"]: g.get("GroupName") or None for g in raw.get("Groups") or ()}
+    listed: Sequence[Raw] = raw.get("Groups") or ()
+    if len(listed) == 1:
+        return (_group_ref(listed[0]["GroupId"], listed[0].get("GroupName") or None),)
+    groups = {g["GroupId"]: g.get("GroupName") or None for g in listed}
     return tuple([_group_ref(group_id, groups[group_id]) for group_id in sorted(groups)])
 
 

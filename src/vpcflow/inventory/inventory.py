@@ -22,7 +22,7 @@ from vpcflow.inventory.holdings import (
     public_networks_of,
 )
 from vpcflow.inventory.networks import network_book
-from vpcflow.inventory.table import EniVersion, interface_table
+from vpcflow.inventory.table import EniVersion, InterfaceTable
 from vpcflow.inventory.timeline import Entries, runs_of, timeline
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Inventory:
         versions, self._row_runs = _rows(runs.values())
         self.versions: tuple[EniVersion, ...] = tuple(versions)
         """The versions behind the rows of `interfaces`, as objects."""
-        self.interfaces = interface_table(self.versions)
+        self.interfaces = InterfaceTable(self.versions)
         """The versions of all ENIs as columns: what the rows of `Interfaces` index."""
         self._enis: tuple[Eni, ...] = tuple(version.eni for version in self.versions)
         self._subject_of = {interface_id: subject for subject, interface_id in enumerate(runs)}

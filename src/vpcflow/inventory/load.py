@@ -10,13 +10,13 @@ import orjson
 from isal import igzip, igzip_lib
 
 from vpcflow.errors import InventoryError
-from vpcflow.inventory.aws_cli import pages_of
+from vpcflow.inventory.aws_cli import is_unwanted, pages_of
 from vpcflow.inventory.capture import KINDS, Page, snapshot_of
 from vpcflow.inventory.inventory import Inventory
 from vpcflow.inventory.snapshots import MARK, SnapshotReader, is_snapshot, read_snapshot, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from vpcflow.inventory.model import Snapshot
 
@@ -34,26 +34,37 @@ class _Found(NamedTuple):
 
 
 def load_inventory(
-    path: str | Path, *, captured_at: float | None = None, warn: Callable[[str], None]
+    path: str | Path,
+    *,
+    captured_at: float | None = None,
+    warn: Callable[[str], None],
+    kinds: Collection[str] | None = None,
 ) -> Inventory:
     """
     Load a file or a directory, recursively.
+
+    ``kinds`` are the fields of a ``Snapshot`` that are wanted, None for all: of the AWS CLI's files those with nothing
+    else are not read, and what is in them counts as not captured.
 
     The files of the AWS CLI in one directory are one capture; each snapshot of ours is one. ``captured_at`` (Unix
     seconds) overrides when a capture was taken; else a snapshot of ours says it, and for others the newest
     modification time of their files counts, which is said to ``warn``. Raises InventoryError.
     """
-    return Inventory(load_snapshots([Path(path)], captured_at=captured_at, warn=warn))
+    return Inventory(load_snapshots([Path(path)], captured_at=captured_at, warn=warn, kinds=kinds))
 
 
 def load_snapshots(
-    paths: Sequence[Path], *, captured_at: float | None = None, warn: Warn
+    paths: Sequence[Path],
+    *,
+    captured_at: float | None = None,
+    warn: Warn,
+    kinds: Collection[str] | None = None,
 ) -> list[Snapshot]:
     """Load the captures at several paths; see `load_inventory`."""
     found = _Found([], {}, {})
     for path in paths:
-        _read_path(path, found, warn)
-    snapshots = [*found.snapshots, *_captures(found, captured_at, warn)]
+        _read_path(path, found, warn, kinds)
+    snapshots = [*found.snapshots, *_captures(found, captured_at, warn, kinds)]
     if not snapshots:
         raise _nothing(paths)
     if captured_at is None:
@@ -102,13 +113,15 @@ def snapshot_of_bytes(data: bytes, origin: str, reader: SnapshotReader) -> Snaps
     return read_snapshot(parsed, origin)
 
 
-def _captures(found: _Found, captured_at: float | None, warn: Warn) -> Iterator[Snapshot]:
+def _captures(
+    found: _Found, captured_at: float | None, warn: Warn, kinds: Collection[str] | None
+) -> Iterator[Snapshot]:
     """Make a snapshot of each directory of AWS CLI files."""
     if captured_at is None and found.pages:
         warn(_taken_as(found, max(found.modified_at.values())))
     for directory, pages in found.pages.items():
         at = found.modified_at[directory] if captured_at is None else captured_at
-        yield snapshot_of(pages, captured_at=int(at), origin=str(directory), warn=warn)
+        yield snapshot_of(pages, captured_at=int(at), origin=str(directory), warn=warn, kinds=kinds)
 
 
 def _taken_as(found: _Found, newest: float) -> str:
@@ -126,10 +139,10 @@ def _nothing(paths: Sequence[Path]) -> InventoryError:
     )
 
 
-def _read_path(path: Path, found: _Found, warn: Warn) -> None:
+def _read_path(path: Path, found: _Found, warn: Warn, kinds: Collection[str] | None = None) -> None:
     reader = SnapshotReader()
     if path.is_file():
-        if not _read_file(path, found, reader, warn):
+        if not _read_file(path, found, reader, warn, kinds):
             raise InventoryError(f"{path}: {_unknown()}")
         return
     if not path.is_dir():
@@ -138,7 +151,7 @@ def _read_path(path: Path, found: _Found, warn: Warn) -> None:
     for file in _files(path):
         if not _is_json_name(file) and not _starts_as_json(file):
             ignored.append(file.name)
-        elif not _read_file(file, found, reader, warn):
+        elif not _read_file(file, found, reader, warn, kinds):
             warn(f"{file} is left out: {_unknown()}")
     if ignored:
         warn(f"{path}: left out what is not JSON: {_first(ignored)}")
@@ -161,20 +174,28 @@ def _starts_as_json(file: Path) -> bool:
         return opened.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
 
 
-def _read_file(file: Path, found: _Found, reader: SnapshotReader, warn: Warn) -> bool:
+def _read_file(
+    file: Path,
+    found: _Found,
+    reader: SnapshotReader,
+    warn: Warn,
+    kinds: Collection[str] | None,
+) -> bool:
     """Add what a file holds; false where that is nothing we know."""
     data = _read_bytes(file)
     snapshot = reader.read(data, str(file)) if is_snapshot(data) else None
     if snapshot is not None:
         found.snapshots.append(snapshot)
         return True
-    parsed = _parse(data, file)
-    if isinstance(parsed, dict) and MARK in parsed:
-        found.snapshots.append(read_snapshot(parsed, str(file)))
-        return True
-    pages = pages_of(parsed, file, warn)
-    if not pages:
-        return False
+    pages: Sequence[Page] = ()
+    if kinds is None or not is_unwanted(data, kinds):
+        parsed = _parse(data, file)
+        if isinstance(parsed, dict) and MARK in parsed:
+            found.snapshots.append(read_snapshot(parsed, str(file)))
+            return True
+        pages = pages_of(parsed, file, warn)
+        if not pages:
+            return False
     directory = file.parent
     found.pages.setdefault(directory, []).extend(pages)
     modified_at = file.stat().st_mtime

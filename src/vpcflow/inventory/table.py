@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,46 +21,66 @@ class EniVersion(NamedTuple):
     instance_name: str | None
 
 
-class InterfaceTable(NamedTuple):
+class InterfaceTable:
     """
-    All versions of all ENIs: every field is a column of one row a version; null where not known.
+    All versions of all ENIs: every field is a column of one row a version, made at first use; null where not known.
 
     Text is ``dictionary<int32, string>`` with distinct values, groups are lists of that, sorted by group id, names in
     the order of the ids (null elements where a name is not known). ``tags`` are lists of structs of key and value, both
     text, sorted by key.
     """
 
-    interface_id: pa.DictionaryArray
-    type: pa.DictionaryArray
-    owner_id: pa.DictionaryArray
-    description: pa.DictionaryArray
-    instance_id: pa.DictionaryArray
-    instance_name: pa.DictionaryArray
-    vpc_id: pa.DictionaryArray
-    subnet_id: pa.DictionaryArray
-    az_id: pa.DictionaryArray
-    tags: pa.ListArray
-    security_group_ids: pa.ListArray
-    security_group_names: pa.ListArray
+    def __init__(self, versions: Sequence[EniVersion]) -> None:
+        self._versions = versions
+        self._enis = [version.eni for version in versions]
 
+    @cached_property
+    def interface_id(self) -> pa.DictionaryArray:
+        return _text([e.interface_id for e in self._enis])
 
-def interface_table(versions: Sequence[EniVersion]) -> InterfaceTable:
-    """Lay out versions as columns, in their order."""
-    enis = [version.eni for version in versions]
-    return InterfaceTable(
-        interface_id=_text([e.interface_id for e in enis]),
-        type=_text([e.interface_type for e in enis]),
-        owner_id=_text([e.owner_id for e in enis]),
-        description=_text([e.description for e in enis]),
-        instance_id=_text([e.instance_id for e in enis]),
-        instance_name=_text([v.instance_name for v in versions]),
-        vpc_id=_text([e.vpc_id for e in enis]),
-        subnet_id=_text([e.subnet_id for e in enis]),
-        az_id=_text([e.az_id for e in enis]),
-        tags=_tags([e.tags for e in enis]),
-        security_group_ids=_lists([[g.group_id for g in e.groups] for e in enis]),
-        security_group_names=_lists([[g.name for g in e.groups] for e in enis]),
-    )
+    @cached_property
+    def type(self) -> pa.DictionaryArray:
+        return _text([e.interface_type for e in self._enis])
+
+    @cached_property
+    def owner_id(self) -> pa.DictionaryArray:
+        return _text([e.owner_id for e in self._enis])
+
+    @cached_property
+    def description(self) -> pa.DictionaryArray:
+        return _text([e.description for e in self._enis])
+
+    @cached_property
+    def instance_id(self) -> pa.DictionaryArray:
+        return _text([e.instance_id for e in self._enis])
+
+    @cached_property
+    def instance_name(self) -> pa.DictionaryArray:
+        return _text([version.instance_name for version in self._versions])
+
+    @cached_property
+    def vpc_id(self) -> pa.DictionaryArray:
+        return _text([e.vpc_id for e in self._enis])
+
+    @cached_property
+    def subnet_id(self) -> pa.DictionaryArray:
+        return _text([e.subnet_id for e in self._enis])
+
+    @cached_property
+    def az_id(self) -> pa.DictionaryArray:
+        return _text([e.az_id for e in self._enis])
+
+    @cached_property
+    def tags(self) -> pa.ListArray:
+        return _tags([e.tags for e in self._enis])
+
+    @cached_property
+    def security_group_ids(self) -> pa.ListArray:
+        return _lists([[g.group_id for g in e.groups] for e in self._enis])
+
+    @cached_property
+    def security_group_names(self) -> pa.ListArray:
+        return _lists([[g.name for g in e.groups] for e in self._enis])
 
 
 def _text(values: Sequence[str | None]) -> pa.DictionaryArray:
