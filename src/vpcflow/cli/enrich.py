@@ -30,6 +30,7 @@ known by content. Without --to, one JSON document a line on standard output, in 
     vpcflow enrich --inventory inventory/ flows.log.gz > flows.ndjson
     vpcflow enrich --inventory inventory/ --geo GeoLite2-City.mmdb --to enriched/ AWSLogs/
     vpcflow enrich --inventory s3://example-snapshots/ --to s3://example-lake/flows/ s3://example-logs/AWSLogs/
+    vpcflow enrich --inventory inventory/ --to iceberg:///data/lake/network.flows AWSLogs/
 """
 
 _OURS = frozenset(a.column for a in ADDED if a.enricher != "reader")

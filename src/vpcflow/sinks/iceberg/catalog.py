@@ -41,6 +41,7 @@ EMBEDDED = "catalog.db"
 """The SQLite file of a folder's catalog."""
 
 _LOCKED_S = 60
+_SNAPSHOTS = "snapshot-loading-mode"
 _ATTEMPTS = 8
 
 
@@ -49,7 +50,8 @@ def open_catalog(address: TableAddress) -> Catalog:
     with faults_of(f"the catalog of {address.name!r}", dict(address.properties)):
         if address.folder is not None:
             return _embedded(Path(address.folder))
-        return load_catalog(address.catalog, **address.properties)
+        # Of a REST catalog that shows the last snapshot alone, no batch before it would be known.
+        return load_catalog(address.catalog, **{**address.properties, _SNAPSHOTS: "all"})
 
 
 def open_table(catalog: Catalog, table: tuple[str, ...], columns: Sequence[str]) -> Table:

@@ -144,7 +144,7 @@ class IcebergSink:
         self._remove_files()
         self._settled = Settled(duplicates=self._taken)
         self._say(
-            f"these {self._content.flows:,} flows are in the table already, as batch {batch.id!r} of snapshot"
+            f"{self._taken:,} flows are in the table already, as batch {batch.id!r} of snapshot"
             f" {there.snapshot_id}: nothing was added (to add them once more, name another --batch-id)"
         )
 
