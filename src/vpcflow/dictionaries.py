@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+from typing import TypeVar
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
+_T = TypeVar("_T", bound=np.generic)
 
 
 def codes_of(column: pa.DictionaryArray) -> npt.NDArray[np.int32]:
@@ -26,8 +31,10 @@ def row_indices(rows: npt.NDArray[np.int32]) -> pa.Int32Array:
     """Make indices for ``take``: null, and so a null taken, where the row is negative. The memory is shared."""
     rows = np.ascontiguousarray(rows, np.int32)
     known = rows >= 0
-    validity = None if known.all() else pa.py_buffer(np.packbits(known, bitorder="little"))
-    return pa.Array.from_buffers(pa.int32(), len(rows), [validity, pa.py_buffer(rows)])
+    # Of the ways to ask whether all are, numpy counts by far the fastest.
+    nulls = len(rows) - np.count_nonzero(known)
+    validity = pa.py_buffer(np.packbits(known, bitorder="little")) if nulls else None
+    return pa.Array.from_buffers(pa.int32(), len(rows), [validity, pa.py_buffer(rows)], nulls)
 
 
 def coalesce(first: pa.DictionaryArray, second: pa.DictionaryArray) -> pa.DictionaryArray:
@@ -46,5 +53,18 @@ def coalesce(first: pa.DictionaryArray, second: pa.DictionaryArray) -> pa.Dictio
 
 def spread(numbers: npt.NDArray[np.int32], codes: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     """Give the number of each row's code; -1 where the code is."""
-    # Code -1 takes the item added at the end.
-    return np.append(numbers, np.int32(-1)).take(codes)
+    return with_last(numbers, -1).take(codes)
+
+
+def with_last(values: npt.NDArray[_T], last: object) -> npt.NDArray[_T]:
+    """Add an item, which index -1 takes: null's. numpy's ``append`` takes five times as long."""
+    longer = np.empty(len(values) + 1, values.dtype)
+    longer[:-1] = values
+    longer[-1] = last
+    return longer
+
+
+@functools.cache
+def texts_of(values: tuple[str, ...]) -> pa.StringArray:
+    """Give the values of a column that are the same in all batches, as codes of a closed set are."""
+    return pa.array(values, pa.string())

@@ -59,7 +59,10 @@ class Books:
         self.found += flows.num_rows
         if "log_status" not in flows.schema.names:
             return
-        for entry in pc.value_counts(flows.column("log_status")).to_pylist():
+        statuses = flows.column("log_status")
+        if statuses.dictionary.to_pylist() == ["OK"]:
+            return
+        for entry in pc.value_counts(statuses).to_pylist():
             if entry["values"] not in (None, "OK"):
                 self.log_status[entry["values"]] += entry["counts"]
 

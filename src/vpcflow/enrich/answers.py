@@ -50,8 +50,8 @@ class Answers:
     def __init__(self, flows: pa.RecordBatch, reference: Reference) -> None:
         self.flows = flows
         self.reference = reference
-        # By name, at once: Arrow looks each name up among all.
-        self._columns = dict(zip(flows.schema.names, flows.columns))
+        self.columns: dict[str, pa.Array] = dict(zip(flows.schema.names, flows.columns))
+        """By name, at once: Arrow looks each name up among all, and makes an array of each each time."""
         self._addresses: dict[str, Addresses] = {}
 
     @cached_property
@@ -59,7 +59,7 @@ class Answers:
         """Mark the flows of a Transit Gateway: they have no network interface of their own."""
         marked = np.zeros(self.flows.num_rows, np.bool_)
         for name in ("resource_type", "tgw_id", "tgw_attachment_id", "tgw_src_eni", "tgw_dst_eni"):
-            if name in self._columns:
+            if name in self.columns:
                 marked |= self.column(name).is_valid().to_numpy(zero_copy_only=False)
         return marked
 
@@ -94,7 +94,7 @@ class Answers:
     @cached_property
     def ends(self) -> Ends:
         """Number the addresses of ``srcaddr``, ``dstaddr`` and their ``pkt_`` columns together."""
-        names = [name for name in ADDRESS_COLUMNS if name in self._columns]
+        names = [name for name in ADDRESS_COLUMNS if name in self.columns]
         values = [self.column(name).dictionary for name in names]
         merged = pa.chunked_array(values, pa.string()).combine_chunks().dictionary_encode()
         places = np.cumsum([0, *map(len, values)])[1:-1]
@@ -143,8 +143,8 @@ class Answers:
 
     def column(self, name: str) -> pa.DictionaryArray:
         """Give a text or address column of the flows, all null where the layout lacks it."""
-        if name in self._columns:
-            return self._columns[name]
+        if name in self.columns:
+            return self.columns[name]
         return pa.nulls(self.flows.num_rows, TEXT)
 
     def interfaces_of(self, interface_ids: pa.DictionaryArray) -> Interfaces | None:
@@ -173,7 +173,7 @@ class Answers:
         return pa.nulls(self.flows.num_rows, added_type(added))
 
     def _times(self, *names: str) -> npt.NDArray[np.int64]:
-        times = [self._columns[name] for name in names if name in self._columns]
+        times = [self.columns[name] for name in names if name in self.columns]
         if times and times[0].null_count == 0:
             return np.asarray(times[0].to_numpy(), np.int64)
         no_time = pa.scalar(NO_TIME, pa.int64())

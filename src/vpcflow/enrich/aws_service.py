@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from vpcflow.dictionaries import coalesce, codes_of, dictionary_array
+from vpcflow.dictionaries import coalesce, codes_of, dictionary_array, with_last
 
 if TYPE_CHECKING:
     from vpcflow.aws_ranges import AwsRanges
@@ -59,4 +59,4 @@ def _pairs(side: str, answers: Answers, ranges: AwsRanges) -> tuple[Int32s, Int3
 
 def _at(values: Int32s, indices: Int32s) -> Int32s:
     """Take the values at the indices; -1 where the index is."""
-    return np.append(values, np.int32(-1))[indices]
+    return with_last(values, -1)[indices]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from vpcflow.codes import DIRECTIONS
-from vpcflow.dictionaries import codes_of, dictionary_array
+from vpcflow.dictionaries import codes_of, dictionary_array, texts_of
 
 if TYPE_CHECKING:
     from vpcflow.enrich.answers import Answers
@@ -35,8 +35,8 @@ def add_direction(flows: pa.RecordBatch, answers: Answers) -> dict[str, pa.Array
     basis = np.where(is_logged, np.int32(_LOG), np.int32(_ADDRESS))
     basis[direction < 0] = -1
     return {
-        "direction": dictionary_array(direction, pa.array(DIRECTIONS, pa.string())),
-        "direction_basis": dictionary_array(basis, pa.array(["log", "address"], pa.string())),
+        "direction": dictionary_array(direction, texts_of(DIRECTIONS)),
+        "direction_basis": dictionary_array(basis, texts_of(("log", "address"))),
     }
 
 

@@ -41,9 +41,8 @@ def add_identity(flows: pa.RecordBatch, answers: Answers) -> dict[str, pa.Array]
     protocol, start, end, action) the hash takes in CloudWatch's event id, else the source object and line; in a batch
     of several layouts ``linewise.BY_PLACE`` says of which rows that is so.
     """
-    by_name = dict(zip(flows.schema.names, flows.columns))
-    names = sorted(by_name.keys() - {*ADDED_BY_COLUMN, BY_PLACE})
-    columns = [(name, by_name[name]) for name in names]
+    names = sorted(answers.columns.keys() - {*ADDED_BY_COLUMN, BY_PLACE})
+    columns = [(name, answers.columns[name]) for name in names]
     by_place = _by_place(flows)
     if by_place.any():
         columns += _place(flows, by_place)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from vpcflow.enrich.answers import Answers
 
+_COLUMNS = ("protocol_name", "tcp_flag_names", "traffic_path_name")
 _TCP = 6
 
 # Numbers are brought to -1 (null) … 256 (that, or more), so that tables of 258 items name them: 256 and the last item,
@@ -31,12 +32,15 @@ def add_names(flows: pa.RecordBatch, answers: Answers) -> dict[str, pa.Array]:
     Null where the number is, or has no name. ``tcp_flag_names`` is null where the protocol is not TCP, unless the log
     does not say, and the empty list for 0: AWS logs no flag for a packet that is a plain ACK.
     """
-    protocols = _numbers(flows, "protocol")
-    return {
-        "protocol_name": _named(protocols, *_protocols()),
-        "tcp_flag_names": _flag_names(_numbers(flows, "tcp_flags"), protocols),
-        "traffic_path_name": _named(_numbers(flows, "traffic_path"), *_paths()),
-    }
+    found = {column: answers.nulls(column) for column in _COLUMNS}
+    names, protocols = flows.schema.names, _numbers(flows, "protocol")
+    if "protocol" in names:
+        found["protocol_name"] = _named(protocols, *_protocols())
+    if "tcp_flags" in names:
+        found["tcp_flag_names"] = _flag_names(_numbers(flows, "tcp_flags"), protocols)
+    if "traffic_path" in names:
+        found["traffic_path_name"] = _named(_numbers(flows, "traffic_path"), *_paths())
+    return found
 
 
 def _numbers(flows: pa.RecordBatch, name: str) -> npt.NDArray[np.intp]:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from vpcflow import special_ranges
 from vpcflow.codes import PEER_SCOPES
-from vpcflow.dictionaries import codes_of, dictionary_array, row_indices
+from vpcflow.dictionaries import codes_of, dictionary_array, row_indices, texts_of, with_last
 from vpcflow.inventory import NO_TIME, distinct_numbers
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def add_peer(flows: pa.RecordBatch, answers: Answers) -> dict[str, pa.Array]:
         "local_port": pc.if_else(at_destination, srcport, dstport),
         **_attributes(answers, interface),
         "peer_vpc_id": dictionary_array(vpcs.peer.take(cases.of_row), vpcs.ids),
-        "peer_scope": dictionary_array(scope, pa.array(PEER_SCOPES, pa.string())),
+        "peer_scope": dictionary_array(scope, texts_of(tuple(PEER_SCOPES))),
         "peer_network_name": _network_names(answers, ends, scope),
     }
 
@@ -189,7 +189,7 @@ def _interfaces(answers: Answers, cases: _Cases) -> Int32s:
         max_stale_s=reference.max_stale_s,
         located=answers.located,
     ).rows
-    is_public = np.append(answers.end_classes != special_ranges.PRIVATE, False)
+    is_public = with_last(answers.end_classes != special_ranges.PRIVATE, False)
     left = np.flatnonzero((rows < 0) & is_public[address])
     if len(left):
         rows[left] = inventory.interfaces_by_public(
@@ -216,7 +216,7 @@ def _vpcs(answers: Answers, cases: _Cases, interface: Int32s) -> _Vpcs:
     if inventory is None:
         scope = _scope_of_vpcs(own, logged, np.zeros(len(numbers) + 1, np.bool_))
         return _Vpcs(pa.array(numbers, pa.string()), logged, scope)
-    of_interface = np.append(_numbered(inventory.interfaces.vpc_id, numbers), np.int32(-1))
+    of_interface = with_last(_numbered(inventory.interfaces.vpc_id, numbers), -1)
     peer = of_interface[interface]
     if answers.at_gateway.any():
         peer = np.where(peer < 0, logged, peer)
@@ -267,7 +267,7 @@ def _blocks(inventory: Inventory, answers: Answers, numbers: dict[str, int]) -> 
             scope[number, members] = _VPC
         if len(members) == 1:
             only[number] = members[0]
-    return _Blocks(np.append(set_of, np.int32(0)), only, scope)
+    return _Blocks(with_last(set_of, 0), only, scope)
 
 
 def _scope(answers: Answers, ends: _Ends, interface: Int32s, scope: Int32s) -> Int32s:
@@ -276,7 +276,7 @@ def _scope(answers: Answers, ends: _Ends, interface: Int32s, scope: Int32s) -> I
     if is_service is not None:
         scope[(scope == _SCOPE["internet"]) & is_service] = _SCOPE["aws_service"]
     if answers.reference.inventory is not None and answers.own is not None:
-        ids = np.append(codes_of(answers.reference.inventory.interfaces.interface_id), np.int32(-1))
+        ids = with_last(codes_of(answers.reference.inventory.interfaces.interface_id), -1)
         is_same = (interface >= 0) & (ids.take(interface) == ids.take(answers.own.rows))
         scope[is_same & ~answers.at_gateway] = _SCOPE["same_eni"]
     return scope
@@ -294,7 +294,7 @@ def _scope_of_addresses(answers: Answers) -> Int32s:
         scope[is_aws & (scope == _SCOPE["internet"])] = _SCOPE["aws_service"]
     if networks is not None:
         scope[networks.lookup(answers.end_addresses) >= 0] = _SCOPE["named_network"]
-    return np.append(scope, np.int32(_SCOPE["unknown"]))
+    return with_last(scope, _SCOPE["unknown"])
 
 
 def _is_logged_service(answers: Answers, ends: _Ends) -> Bools | None:
@@ -330,7 +330,7 @@ def _network_names(answers: Answers, ends: _Ends, scope: Int32s) -> pa.Dictionar
     is_named = scope == _SCOPE["named_network"]
     if not is_named.any():
         return answers.nulls("peer_network_name")
-    number = np.append(networks.lookup(answers.end_addresses), np.int32(-1)).take(ends.address)
+    number = with_last(networks.lookup(answers.end_addresses), -1).take(ends.address)
     return dictionary_array(np.where(is_named, number, np.int32(-1)), networks.names)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from vpcflow.codes import INVENTORY_STATES
-from vpcflow.dictionaries import dictionary_array, row_indices
+from vpcflow.dictionaries import dictionary_array, row_indices, texts_of
 
 if TYPE_CHECKING:
     from vpcflow.enrich.answers import Answers
@@ -37,8 +37,6 @@ def add_security_groups(flows: pa.RecordBatch, answers: Answers) -> dict[str, pa
     return {
         "security_group_ids": inventory.interfaces.security_group_ids.take(rows),
         "security_group_names": inventory.interfaces.security_group_names.take(rows),
-        "inventory_state": dictionary_array(
-            own.state.astype(np.int32), pa.array(INVENTORY_STATES, pa.string())
-        ),
+        "inventory_state": dictionary_array(own.state.astype(np.int32), texts_of(INVENTORY_STATES)),
         "inventory_age_s": pa.array(own.age_s, mask=own.state == _UNKNOWN),
     }

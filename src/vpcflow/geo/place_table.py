@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from vpcflow.dictionaries import with_last
 from vpcflow.geo.place import Place
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Places(NamedTuple):
 
     def spread(self, codes: npt.NDArray[np.int32]) -> Places:
         """Give the places of flows by the index of each flow's address; -1 where a flow has none."""
-        rows = np.append(self.rows, NO_PLACE)
+        rows = with_last(self.rows, NO_PLACE)
         return Places(rows.take(codes), self.rows, self.table)
 
     def column(self, name: str) -> pa.Array:

@@ -51,7 +51,8 @@ class RunTable(NamedTuple):
     The runs of all subjects (an ENI, or an address in a VPC), sorted by subject and first snapshot; never overlapping.
 
     ``row`` is the interface version of the run, -1 where two interfaces claimed the address. ``key`` is
-    ``subject * (snapshots + 1) + first``.
+    ``subject * (snapshots + 1) + first``. Where there is but one snapshot ``only_row`` has the row of each subject, and
+    -1 at the end.
     """
 
     subject: Int32s
@@ -60,6 +61,7 @@ class RunTable(NamedTuple):
     row: Int32s
     scope: Int32s
     key: Int64s
+    only_row: Int32s
 
 
 class _Neighbours(NamedTuple):
@@ -80,9 +82,11 @@ def run_table(runs: list[tuple[int, int, int, int, int]], snapshots: int) -> Run
     """Make a table of (subject, first, last, row, scope)."""
     columns = np.array(sorted(runs), np.int32).reshape(-1, 5).T
     subject, first, last, row, scope = (np.ascontiguousarray(c) for c in columns)
-    return RunTable(
-        subject, first, last, row, scope, subject.astype(np.int64) * (snapshots + 1) + first
-    )
+    key = subject.astype(np.int64) * (snapshots + 1) + first
+    only_row = np.full(int(subject[-1]) + 2 if snapshots == 1 and len(runs) else 0, -1, np.int32)
+    if len(only_row):
+        only_row[subject] = row
+    return RunTable(subject, first, last, row, scope, key, only_row)
 
 
 def look_up(
@@ -136,10 +140,7 @@ def _by_only_snapshot(
     max_stale_s: int | None,
 ) -> Interfaces:
     """Answer by the one snapshot there is, never ``exact``. Without an interface, state and age are arbitrary."""
-    # Subject -1 takes the item added at the end.
-    row_of = np.full(int(runs.subject[-1]) + 2, -1, np.int32)
-    row_of[runs.subject] = runs.row
-    rows = row_of.take(subjects)
+    rows = runs.only_row.take(subjects)
     # In place, using up ``late``: a new array of all rows costs more than the arithmetic on it.
     age_s = early - time_s
     np.maximum(age_s, 0, out=age_s)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from vpcflow.dictionaries import with_last
 from vpcflow.inventory.as_of import RunTable, distinct_numbers, run_table
 from vpcflow.inventory.networks import Network, NetworkBook, network
 
@@ -71,7 +72,7 @@ class OwnAddresses(NamedTuple):
 
     ``keys`` is ``row * networks + network``, ascending. The versions that have a network lie between its ``lowest``
     and its ``highest`` row, and are all of these where ``is_whole``: nearly always, as an ENI's versions are
-    neighbours.
+    neighbours. Last in these three is an item for no network.
     """
 
     book: NetworkBook
@@ -91,15 +92,14 @@ class OwnAddresses(NamedTuple):
             if level.max(initial=-1) < 0:
                 continue
             # Number -1 (in no network) and index -1 (no address) both find the end, where no row can be.
-            numbers = np.append(level, np.int32(-1))
-            lowest = np.append(self.lowest, _NO_ROW)[numbers]
-            highest = np.append(self.highest, np.int32(-1))[numbers]
+            numbers = with_last(level, -1)
+            lowest, highest = self.lowest[numbers], self.highest[numbers]
             if (lowest >= highest).all():
                 held |= rows == lowest.take(index)
                 continue
             between = rows >= lowest.take(index)
             between &= rows <= highest.take(index)
-            sure = np.append(self.is_whole, True)[numbers].take(index)
+            sure = self.is_whole[numbers].take(index)
             held |= between & sure
             self._look_closer(held, rows, numbers, index, np.flatnonzero(between & ~sure))
         return held
@@ -150,7 +150,9 @@ def own_addresses(own: Sequence[list[Network]], book: NetworkBook) -> OwnAddress
     np.minimum.at(lowest, numbers, rows)
     np.maximum.at(highest, numbers, rows)
     is_whole = np.bincount(numbers, minlength=count) == highest - lowest + 1
-    return OwnAddresses(book, keys, lowest, highest, is_whole)
+    return OwnAddresses(
+        book, keys, with_last(lowest, _NO_ROW), with_last(highest, -1), with_last(is_whole, True)
+    )
 
 
 def holdings(

@@ -54,10 +54,10 @@ def mix_rows(
     if functions is None:
         return None
     # What the library is given the addresses of is held here until it is done.
-    held = [_contiguous(source) for source in sources]
-    laid_out = (_Source * len(held))(*map(_laid_out, held))
+    held: list[object] = []
+    laid_out = (_Source * len(sources))(*[_laid_out(source, held) for source in sources])
     text = np.empty(32 * rows, np.uint8)
-    functions.mix_rows(laid_out, len(held), rows, address_of(constants), address_of(text))
+    functions.mix_rows(laid_out, len(sources), rows, address_of(constants), address_of(text))
     return text
 
 
@@ -87,21 +87,18 @@ def hash_texts(
     return hashes, longer > 0
 
 
-def _contiguous(source: Source) -> Source:
-    values, hashes, _, valid = source
-    narrow = hashes is not None or values.dtype == np.int32
-    return source._replace(
-        values=np.ascontiguousarray(values, np.int32 if narrow else np.int64),
-        hashes=None if hashes is None else np.ascontiguousarray(hashes),
-        valid=None if valid is None else np.ascontiguousarray(valid),
-    )
-
-
-def _laid_out(source: Source) -> _Source:
+def _laid_out(source: Source, held: list[object]) -> _Source:
     values, hashes, seed, valid = source
-    kind, first, second = _INT32 if values.dtype == np.int32 else _INT64, None, None
+    kind, first, second, is_valid = _INT64, None, None, None
     if hashes is not None:
+        hashes = np.ascontiguousarray(hashes)
         kind, first = _CODES, address_of(hashes)
         second = first + hashes.strides[0]
-    is_valid = None if valid is None else address_of(valid)
+    elif values.dtype == np.int32:
+        kind = _INT32
+    values = np.ascontiguousarray(values, np.int64 if kind == _INT64 else np.int32)
+    if valid is not None:
+        valid = np.ascontiguousarray(valid)
+        is_valid = address_of(valid)
+    held.append((values, hashes, valid))
     return _Source(address_of(values), first, second, is_valid, int(seed), kind)
