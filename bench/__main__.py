@@ -44,11 +44,12 @@ def main() -> int:
             cores = sorted(os.sched_getaffinity(0))[-count:]
             print(f"on {count} of {os.cpu_count()} cores:", flush=True)
             runs[count] = _measured(data, cores, options.rounds, out)
-        enrichers = _enrichers(data)
+        enrichers, schemas = _in_process(data, "enrichers"), _in_process(data, "schemas")
         larger_records = 10 * data.records if options.scale_check else 0
         larger = _larger(root, larger_records, options, out) if options.scale_check else {}
     when = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
-    text = report(Results(data, when, options.rounds, runs, enrichers, larger_records, larger))
+    results = Results(data, when, options.rounds, runs, enrichers, schemas, larger_records, larger)
+    text = report(results)
     options.results.write_text(text)
     print(text)
     return 0
@@ -104,8 +105,9 @@ def _measured(data: Data, cores: list[int], rounds: int, out: Path) -> list[Meas
     return measured
 
 
-def _enrichers(data: Data) -> dict[str, dict[str, float]]:
-    print("enrichers …", flush=True)
+def _in_process(data: Data, what: str) -> dict[str, dict[str, float]]:
+    """Measure parts of the way by themselves: ``bench/enrichers.py`` or ``bench/schemas.py``."""
+    print(f"{what} …", flush=True)
     options = {
         "core": max(os.sched_getaffinity(0)),
         "captured-s": data.captured_s,
@@ -115,7 +117,7 @@ def _enrichers(data: Data) -> dict[str, dict[str, float]]:
         "lookups": data.lookups,
     }
     arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
-    command = [sys.executable, "-m", "bench.enrichers", *arguments]
+    command = [sys.executable, "-m", f"bench.{what}", *arguments]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, cwd=_HERE.parent)
     return json.loads(done.stdout)
 

@@ -36,20 +36,12 @@ _ROUNDS = 5
 
 
 def main() -> None:
-    options = _options()
-    os.sched_setaffinity(0, {options.core})
-    reference = Reference(
-        inventory=load_inventory(
-            options.inventory, captured_at=options.captured_s, warn=lambda _: None
-        ),
-        geo=open_geo(options.geo),
-        asn=open_geo(options.lookups / "asn.mmdb"),
-        aws_ranges=load_aws_ranges(options.lookups / "ip-ranges.json"),
-        networks=load_networks(options.lookups / "networks.csv"),
-    )
-    batches = list(_batches(options.logs))
-    records = sum(batch.num_rows for batch in batches)
-    rounds = [_round(batches, reference) for _ in range(_ROUNDS + 1)]
+    chosen = options()
+    os.sched_setaffinity(0, {chosen.core})
+    reference = reference_of(chosen)
+    flows = list(batches(chosen.logs, _MOST_RECORDS))
+    records = sum(batch.num_rows for batch in flows)
+    rounds = [_round(flows, reference) for _ in range(_ROUNDS + 1)]
     found = {
         name: {
             "first_ns": rounds[0][name] / records,
@@ -60,7 +52,8 @@ def main() -> None:
     print(json.dumps(found))
 
 
-def _options() -> argparse.Namespace:
+def options() -> argparse.Namespace:
+    """Read what is to be measured on what: a core, logs, and the look-up data."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--core", type=int, required=True)
     parser.add_argument("--captured-s", type=float, required=True)
@@ -69,11 +62,25 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _batches(logs: Path) -> Iterator[pa.RecordBatch]:
+def reference_of(chosen: argparse.Namespace) -> Reference:
+    """Load all look-up data."""
+    return Reference(
+        inventory=load_inventory(
+            chosen.inventory, captured_at=chosen.captured_s, warn=lambda _: None
+        ),
+        geo=open_geo(chosen.geo),
+        asn=open_geo(chosen.lookups / "asn.mmdb"),
+        aws_ranges=load_aws_ranges(chosen.lookups / "ip-ranges.json"),
+        networks=load_networks(chosen.lookups / "networks.csv"),
+    )
+
+
+def batches(logs: Path, most_records: int) -> Iterator[pa.RecordBatch]:
+    """Parse files until there are so many records."""
     books = Books()
     for source in find_inputs([str(logs)]):
         yield from read_flows(read_input(source), books)
-        if books.found >= _MOST_RECORDS:
+        if books.found >= most_records:
             return
 
 

@@ -36,13 +36,16 @@ _PEERS = {"b": ("duckdb_b", "loop_b"), "c": ("duckdb_c", "loop_c")}
 
 
 class Results(NamedTuple):
-    """``runs`` by the number of cores; ``enrichers`` by name; ``larger`` are single runs of more records."""
+    """
+    ``runs`` by the number of cores; ``enrichers`` and ``schemas`` by name; ``larger`` are single runs of more records.
+    """
 
     data: Data
     when: str
     rounds: int
     runs: Mapping[int, Sequence[Measured]]
     enrichers: Mapping[str, Mapping[str, float]]
+    schemas: Mapping[str, Mapping[str, float]]
     larger_records: int = 0
     larger: Mapping[str, Sample] = {}
 
@@ -54,6 +57,7 @@ def report(results: Results) -> str:
         *(_cores(results, cores) for cores in results.runs),
         _targets(results),
         _enrichers(results),
+        _schemas(results),
         _larger(results),
         _REPEAT,
     ]
@@ -150,6 +154,27 @@ def _enrichers(results: Results) -> str:
         lines.append(f"| {name} | {took['first_ns']:.0f} | {took['warm_ns']:.0f} |")
     total = [sum(took[k] for took in results.enrichers.values()) for k in ("first_ns", "warm_ns")]
     lines.append(f"| all | {total[0]:.0f} | {total[1]:.0f} |")
+    return "\n".join(lines)
+
+
+def _schemas(results: Results) -> str:
+    if not results.schemas:
+        return ""
+    lines = [
+        "## NDJSON of each schema, ns a record",
+        "",
+        "In one process on one core: documents of flows that all enrichers have been at, without what it takes to parse"
+        " and enrich them, or to write anywhere.",
+        "",
+        "| schema | ns | bytes | MB/s | times `flat`'s ns |",
+        "|---|--:|--:|--:|--:|",
+    ]
+    flat_ns = results.schemas["flat"]["warm_ns"]
+    for name, took in results.schemas.items():
+        ns, size = took["warm_ns"], took["bytes"]
+        lines.append(
+            f"| `{name}` | {ns:,.0f} | {size:,.0f} | {size / ns * 1e3:,.0f} | {ns / flat_ns:.2f} |"
+        )
     return "\n".join(lines)
 
 
