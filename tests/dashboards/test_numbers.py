@@ -95,7 +95,7 @@ class Endpoint:
 def batches(tmp_path_factory: pytest.TempPathFactory) -> list[pa.RecordBatch]:
     """Flows of a company, with all that can be told of them, and some causes that no simulation has."""
     folder = tmp_path_factory.mktemp("company")
-    report = simulated(folder, records=6_000, layout=LAYOUTS["v11"])
+    report = simulated(folder, records=3_000, layout=LAYOUTS["v11"])
     inventory = load_inventory(
         report.inventory, captured_at=report.scenario.capture_s, warn=lambda _: None
     )

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-import re
 import ssl
 import sys
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
-from vpcflow.aws.extra import aws_extra
+from vpcflow.cli.access import credentials_of, service_of
+from vpcflow.cli.options import CaFile, Index, Sign
 from vpcflow.dashboards import product_of, render
 from vpcflow.dashboards.importing import import_objects
-from vpcflow.dashboards.web import Web, api_key, basic, nobody
+from vpcflow.dashboards.web import Web, api_key, basic, checked_address, nobody
 from vpcflow.errors import FormatError
 from vpcflow.index_install import (
     ask_product,
@@ -24,10 +25,12 @@ from vpcflow.index_install import (
 )
 from vpcflow.index_products import PRODUCTS as SERVERS
 from vpcflow.schemas import SCHEMAS
+from vpcflow.sinks.opensearch.url import INDEX_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from vpcflow.cli.access import Credentials
     from vpcflow.dashboards import Product
     from vpcflow.dashboards.importing import Imported
     from vpcflow.dashboards.web import Authorize
@@ -54,7 +57,7 @@ old indexes. --dashboards is the server that people look at, with its path: it g
 pattern, over those of the same name and schema. Either may be left out.
 
 Who you are is said by VPCFLOW_OPENSEARCH_USER and VPCFLOW_OPENSEARCH_PASSWORD, or VPCFLOW_OPENSEARCH_API_KEY, in the
-environment, or by AWS credentials with --sign.
+environment, or by AWS credentials: with --sign, or where the host is of Amazon's.
 
 \b
     vpcflow dashboards install --product opensearch --sign es \\
@@ -71,14 +74,9 @@ Write the saved objects to standard output, a JSON object a line, to import by h
     vpcflow dashboards render --product elasticsearch --schema ecs --name flows > flows.ndjson
 """
 
-USER, PASSWORD, API_KEY = (f"VPCFLOW_OPENSEARCH_{name}" for name in ("USER", "PASSWORD", "API_KEY"))
-
 _LAYOUTS: Mapping[str, Layout] = MappingProxyType(
     {"daily": "daily", "rollover": "rollover", "stream": "stream", "single": "single"}
 )
-
-# https://docs.opensearch.org/latest/api-reference/index-apis/create-index/#index-naming-restrictions
-_NAME = re.compile("[a-z0-9][a-z0-9._-]{0,199}")
 
 ProductOption = Annotated[
     str,
@@ -124,14 +122,7 @@ def install_command(
         str, typer.Option("--schema", metavar="|".join(SCHEMAS), help="Form of the documents.")
     ] = "flat",
     name: NameOption = "vpc-flow-logs",
-    index: Annotated[
-        str,
-        typer.Option(
-            "--index",
-            metavar="|".join(_LAYOUTS),
-            help="How the indexes are laid out: as `vpcflow enrich --to opensearch+https://…` has it.",
-        ),
-    ] = "daily",
+    index: Index = "daily",
     keep_days: Annotated[
         int | None,
         typer.Option(
@@ -153,24 +144,8 @@ def install_command(
         ),
     ] = None,
     space: SpaceOption = None,
-    sign: Annotated[
-        str | None,
-        typer.Option(
-            "--sign",
-            metavar="es|aoss",
-            show_default=False,
-            help="Sign requests with AWS credentials, for a domain (es) or a serverless collection (aoss).",
-        ),
-    ] = None,
-    ca_file: Annotated[
-        str | None,
-        typer.Option(
-            "--ca-file",
-            metavar="FILE",
-            show_default=False,
-            help="Trust the certificates that these (PEM) have signed.  [default: the system's]",
-        ),
-    ] = None,
+    sign: Sign = None,
+    ca_file: CaFile = None,
 ) -> None:
     chosen = _checked(product, schema, name, tenant, space)
     if index not in _LAYOUTS:
@@ -179,13 +154,13 @@ def install_command(
         raise FormatError("neither --cluster nor --dashboards is given: nothing to install to")
     if keep_days is not None and cluster is None:
         raise FormatError("--keep-days is for the search server: give --cluster too")
-    authorize, context = _authorize(os.environ, sign), _context(ca_file)
+    context = _context(ca_file)
     server, web = (
-        None if address is None else Web(address, authorize, context=context)
+        None if address is None else _web(address, sign, context)
         for address in (cluster, dashboards)
     )
     if server is not None:
-        kind = SERVERS["serverless"] if sign == "aoss" else _kind(server, chosen)
+        kind = _kind(server, chosen, sign)
         _prepare(server, kind, schema, name, _LAYOUTS[index], keep_days)
     if web is not None:
         objects = render(chosen, name, [schema], space=space)
@@ -216,7 +191,7 @@ def _checked(
     product: str, schema: str | None, name: str, tenant: str | None, space: str | None
 ) -> Product:
     chosen = product_of(product)
-    if not _NAME.fullmatch(name):
+    if not INDEX_NAME.match(name):
         raise FormatError(
             f"--name {name!r}: indexes have names of a-z, 0-9, '-', '_' and '.', up to 200"
         )
@@ -246,29 +221,28 @@ def _prepare(
         _say(begin_rollover(server, name), "first index", server)
 
 
-def _kind(server: Web, product: Product) -> Server:
-    """Ask the search server what it is; raises ``FormatError`` where it is not what was said."""
+def _kind(server: Web, product: Product, sign: str | None) -> Server:
+    """Tell what the search server is; raises ``FormatError`` where it is not what was said."""
+    if service_of(urlsplit(server.address).hostname or "", sign, os.environ) == "aoss":
+        # It does not answer who asks what it is.
+        return SERVERS["serverless"]
     kind = ask_product(server)
     if not kind.name.startswith(product.name):
         raise FormatError(f"--product {product.name}, and {server.address} is {kind.name}")
     return kind
 
 
-def _authorize(environment: Mapping[str, str], sign: str | None) -> Authorize:
-    user, key = environment.get(USER, ""), environment.get(API_KEY, "")
-    if sum(map(bool, (user, key, sign))) > 1:
-        raise FormatError(f"more than one of {USER}, {API_KEY} and --sign is given: give one")
-    if user and PASSWORD not in environment:
-        raise FormatError(f"{USER} is set, and {PASSWORD} is not")
-    if sign not in (None, "es", "aoss"):
-        raise FormatError(f"unknown --sign {sign!r} (known: es, aoss)")
-    if sign:
-        with aws_extra("--sign"):
-            from vpcflow.aws.signing import open_signer
-        return open_signer("aoss" if sign == "aoss" else "es")
-    if user:
-        return basic(user, environment[PASSWORD])
-    return api_key(key) if key else nobody
+def _web(address: str, sign: str | None, context: ssl.SSLContext | None) -> Web:
+    service = service_of(urlsplit(checked_address(address)).hostname or "", sign, os.environ)
+    return Web(address, _authorize(credentials_of(os.environ, service)), context=context)
+
+
+def _authorize(credentials: Credentials) -> Authorize:
+    if credentials.signer is not None:
+        return credentials.signer
+    if credentials.user:
+        return basic(credentials.user, credentials.password)
+    return api_key(credentials.api_key) if credentials.api_key else nobody
 
 
 def _context(ca_file: str | None) -> ssl.SSLContext | None:

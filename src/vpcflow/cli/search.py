@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, get_args
 
-from vpcflow.aws.extra import open_signer
+from vpcflow.cli.access import checked_service, credentials_of, service_of
 from vpcflow.errors import FormatError, SinkError
 from vpcflow.index_install import begin_rollover, install_template
 from vpcflow.index_products import PRODUCTS
@@ -24,11 +24,7 @@ if TYPE_CHECKING:
     from vpcflow.sinks.opensearch.server import SearchServer
     from vpcflow.sinks.opensearch.url import SearchUrl
 
-USER, PASSWORD, API_KEY = (f"VPCFLOW_OPENSEARCH_{name}" for name in ("USER", "PASSWORD", "API_KEY"))
-"""Environment variables: options would show secrets in every list of processes."""
-
 _LAYOUTS: tuple[Layout, ...] = get_args(Layout)
-_SERVICES: Mapping[str, Service] = {".es.amazonaws.com": "es", ".aoss.amazonaws.com": "aoss"}
 
 
 def check_searching(to: str, searching: Searching) -> None:
@@ -36,8 +32,7 @@ def check_searching(to: str, searching: Searching) -> None:
     parse_search_url(to)
     if searching.layout not in _LAYOUTS:
         raise FormatError(f"unknown --index {searching.layout!r} (known: {', '.join(_LAYOUTS)})")
-    if searching.sign not in (None, "es", "aoss"):
-        raise FormatError(f"unknown --sign {searching.sign!r} (known: es, aoss)")
+    checked_service(searching.sign)
 
 
 def search_sink(to: str, encode: Encode, schema: str, searching: Searching) -> Sink:
@@ -47,7 +42,7 @@ def search_sink(to: str, encode: Encode, schema: str, searching: Searching) -> S
     from vpcflow.sinks.opensearch.writer import CONCURRENCY, BulkWriter
 
     url = parse_search_url(to)
-    service = service_of(url, searching.sign, os.environ)
+    service = service_of(url.host, searching.sign, os.environ)
     server = open_search_server(
         url, os.environ, sign=service, ca_file=searching.ca_file, connections=CONCURRENCY
     )
@@ -100,26 +95,11 @@ def open_search_server(
     return open_server(url, access, ca_file=ca_file, connections=connections)
 
 
-def service_of(url: SearchUrl, sign: str | None, environment: Mapping[str, str]) -> Service | None:
-    """Say which of AWS's services requests are signed for: the one asked for, else by the host; None for none."""
-    if sign is not None:
-        return "aoss" if sign == "aoss" else "es"
-    if environment.get(USER) or environment.get(API_KEY):
-        return None
-    return next((name for end, name in _SERVICES.items() if url.host.endswith(end)), None)
-
-
-def _access(environment: Mapping[str, str], sign: Service | None) -> Access:
+def _access(environment: Mapping[str, str], service: Service | None) -> Access:
     from vpcflow.sinks.opensearch.client import Access
 
-    user, api_key = environment.get(USER, ""), environment.get(API_KEY, "")
-    if sum(map(bool, (user, api_key, sign))) > 1:
-        raise FormatError(f"more than one of {USER}, {API_KEY} and --sign is given: give one")
-    if user and PASSWORD not in environment:
-        raise FormatError(f"{USER} is set, and {PASSWORD} is not")
-    if sign:
-        return Access(sign=open_signer(sign))
-    return Access(user, environment.get(PASSWORD, ""), api_key)
+    found = credentials_of(environment, service)
+    return Access(found.user, found.password, found.api_key, found.signer)
 
 
 def _prepare(server: PatientServer, schema: str, placing: Placing, has_template: bool) -> None:

@@ -16,7 +16,7 @@ _FORM = "opensearch+https://HOST[:PORT]/NAME"
 
 # What an index may be called, short of the day that follows, and without the characters that URLs give a meaning.
 # https://docs.opensearch.org/latest/api-reference/index-apis/create-index/#index-naming-restrictions
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,199}\Z")
+INDEX_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,199}\Z")
 
 
 class SearchUrl(NamedTuple):
@@ -69,7 +69,7 @@ def parse_search_url(text: str) -> SearchUrl:
     if parts.scheme not in _PORTS:
         raise FormatError(f"{text!r} names no search server: write {_FORM}")
     name = parts.path.removeprefix("/")
-    if not host or parts.query or parts.fragment or not _NAME.match(name):
+    if not host or parts.query or parts.fragment or not INDEX_NAME.match(name):
         raise FormatError(
             f"{text!r} names no index: write {_FORM}, NAME of a-z, 0-9, '-', '_' and '.', up to 200"
         )
