@@ -53,7 +53,7 @@ class Call(NamedTuple):
 
 
 class Aws(ThreadingHTTPServer):
-    """``objects`` are those of S3, by bucket/key; ``records`` are those put on streams."""
+    """``objects`` are those of S3, by bucket/key; ``records`` are those put on streams and in indexes."""
 
     daemon_threads = True
 
@@ -231,8 +231,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._call(f"es:ESHttp{self.command.title()}", f"opensearchdomain{self.path}")
         if "_bulk" not in self.path:
             return 200, "application/json", b"{}"
-        count = len(gzip.decompress(body).splitlines()) // 2
-        answer = {"errors": False, "items": [{"index": {"status": 201}}] * count}
+        documents = gzip.decompress(body).splitlines()[1::2]
+        self.server.records += documents
+        answer = {"errors": False, "items": [{"index": {"status": 201}} for _ in documents]}
         return 200, "application/json", json.dumps(answer).encode()
 
     def _aoss(self, body: bytes) -> tuple[int, str, bytes]:

@@ -97,7 +97,17 @@ def test_every_library_is_for_the_machine(built: Built):
 def test_what_only_commands_and_developers_need_is_left_out(built: Built):
     names = {path.name for path in built.python.iterdir()}
 
-    assert not names & {"typer", "rich", "duckdb", "pyspark", "pytest", "moto", "bin", "pip"}
+    assert not names & {
+        "typer",
+        "rich",
+        "duckdb",
+        "pyspark",
+        "pytest",
+        "moto",
+        "bin",
+        "pip",
+        "grpc",
+    }
     assert not (built.python / "vpcflow" / "cli").exists()
 
 
@@ -171,7 +181,8 @@ def test_the_decorator_answers_with_documents(start: Start):
         assert (bad["recordId"], bad["result"]) == ("1", "ProcessingFailed")
 
 
-def test_the_objects_function_writes_parquet(start: Start, aws: Aws):
+def arrival(aws: Aws) -> Any:
+    """A queue's event of a flow log file that has arrived."""
     aws.objects["logs/AWSLogs/one.log.gz"] = gzip.compress(f"{HEADER}\n{LINE}\n".encode())
     notice = {
         "Records": [
@@ -186,14 +197,28 @@ def test_the_objects_function_writes_parquet(start: Start, aws: Aws):
         ]
     }
     message = {"messageId": "1", "eventSource": "aws:sqs", "body": json.dumps(notice)}
+    return {"Records": [message]}
 
+
+def test_the_objects_function_writes_parquet(start: Start, aws: Aws):
     with start("objects", OUTPUT="s3://data/enriched/") as function:
-        outcome = function.invoke({"Records": [message]})
+        outcome = function.invoke(arrival(aws))
 
         assert outcome == Outcome({"batchItemFailures": []}), function.log
         (name,) = [one for one in aws.objects if one.startswith("data/enriched/")]
         (flow,) = pq.read_table(io.BytesIO(aws.objects[name])).to_pylist()
         assert flow["security_group_ids"] == [GROUP_ID]
+
+
+def test_the_objects_function_writes_documents_to_a_domain(start: Start, aws: Aws):
+    output = f"opensearch+{aws.url}/flows"
+
+    with start("objects", OUTPUT=output, SCHEMA="ecs") as function:
+        outcome = function.invoke(arrival(aws))
+
+        assert outcome == Outcome({"batchItemFailures": []}), function.log
+        (document,) = map(json.loads, aws.records)
+        assert document["source"]["ip"] == "203.0.113.12"
 
 
 def test_the_inventory_function_writes_a_snapshot_that_the_decorator_reads(start: Start, aws: Aws):

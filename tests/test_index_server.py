@@ -53,6 +53,27 @@ QUERIES: dict[str, dict[str, Any]] = {
             "geo_distance": {"distance": "10km", "source-location": {"lat": 47.6, "lon": -122.3}}
         },
     },
+    "ecs": {
+        "cidr": {"term": {"source.ip": "198.51.100.0/24"}},
+        "long": {"term": {"network.bytes": BIG}},
+        "keyword": {"term": {"vpcflow.security_group_ids": "sg-0a1b2c3d4e5f60718"}},
+        "time": {"range": {"@timestamp": {"gte": "2023-11-14", "lt": "2023-11-15"}}},
+        "near": {
+            "geo_distance": {"distance": "10km", "source.geo.location": {"lat": 47.6, "lon": -122.3}}
+        },
+    },
+    "ocsf": {
+        "cidr": {"term": {"src_endpoint.ip": "198.51.100.0/24"}},
+        "long": {"term": {"traffic.bytes": BIG}},
+        "keyword": {"term": {"dst_endpoint.interface_uid": "eni-0a1b2c3d4e5f60718"}},
+        "time": {"range": {"end_time": {"gte": "2023-11-14", "lt": "2023-11-15", "format": "yyyy-MM-dd"}}},
+        "near": {
+            "geo_distance": {
+                "distance": "10km",
+                "src_endpoint.location.geohash": {"lat": 47.6, "lon": -122.3},
+            }
+        },
+    },
 }  # fmt: skip
 
 
@@ -113,7 +134,7 @@ def check_schema(server: OpenSearchServer, schema: str) -> None:
     assert list(server.ask("GET", "_alias/flows")) == ["flows-2023.11.14"]
     counts = {
         what: server.ask("POST", "flows/_count", {"query": query})["count"]
-        for what, query in QUERIES.get(schema, {}).items()
+        for what, query in QUERIES[schema].items()
     }
     assert counts == dict.fromkeys(counts, 1)
 
