@@ -15,9 +15,11 @@ import numpy as np
 import pyarrow as pa
 
 from vpcflow.codes import DIRECTIONS
+from vpcflow.dictionaries import codes_of
 from vpcflow.schemas.ocsf.geohash import geohashes
 from vpcflow.schemas.ocsf.values import (
     Constant,
+    account,
     coded,
     kept,
     lists_of_one,
@@ -26,7 +28,7 @@ from vpcflow.schemas.ocsf.values import (
     present,
     texts,
 )
-from vpcflow.schemas.ocsf.words import ACCOUNT, OBSERVERS, SCOPES
+from vpcflow.schemas.ocsf.words import OBSERVERS, SCOPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -141,7 +143,7 @@ def observation_members(ends: Ends) -> list[Member]:
     observer[ends.at_gateway] = 3
     return [
         ("is_src_dst_assignment_known", Constant(False)),
-        *coded("observation_point", observer, OBSERVERS),
+        ("observation_point", coded(observer, OBSERVERS)),
     ]
 
 
@@ -179,8 +181,8 @@ def _endpoint(ends: Ends, place: int) -> _Endpoint:
             vpc.or_else(peer["vpc_id"]).or_else(values.texts(f"tgw_{side}_vpc_id")).array(),
         ),
         ("svc_name", ends.service(side).array()),
-        *coded("network_scope", _scope(ends, place, is_peer), _SCOPE_MEANINGS),
-        *account("owner.account", owner.or_else(values.texts(f"tgw_{side}_vpc_account_id"))),
+        ("network_scope", coded(_scope(ends, place, is_peer), _SCOPE_MEANINGS)),
+        ("owner.account", account(owner.or_else(values.texts(f"tgw_{side}_vpc_account_id")))),
         *_place(ends, side),
     ]
     return _Endpoint(name.or_else(peer["instance_name"]), members)
@@ -194,7 +196,7 @@ def _observer(ends: Ends) -> _Endpoint:
         ("instance_uid", instance.array()),
         ("subnet_uid", subnet.array()),
         ("vpc_uid", vpc.array()),
-        *account("owner.account", owner),
+        ("owner.account", account(owner)),
     ]
     return _Endpoint(name, members)
 
@@ -215,16 +217,6 @@ def _interface(ends: Ends, place: int) -> list[Texts]:
         known("eni_owner_id").where(~ends.at_gateway),
     )
     return [one.where(here) for one in found]
-
-
-def account(path: str, uid: Texts) -> list[Member]:
-    """Give an AWS account."""
-    known = np.where(uid.valid, np.int32(0), np.int32(-1))
-    return [
-        (f"{path}.uid", uid.array()),
-        (f"{path}.type", texts(known, [ACCOUNT.caption]).array()),
-        (f"{path}.type_id", number_column(np.full(len(known), ACCOUNT.id), uid.valid, pa.int32())),
-    ]
 
 
 def _scope(ends: Ends, place: int, is_peer: Rows) -> Codes:
@@ -265,8 +257,7 @@ def _region(values: Values, side: str) -> Texts:
     names = [
         prefixes[one] + suffixes[two] for one, two in zip(countries.tolist(), regions.tolist())
     ]
-    codes = distinct.indices.fill_null(-1).to_numpy()
-    return texts(codes, names)
+    return texts(codes_of(distinct), names)
 
 
 def _any(masks: Iterable[Rows]) -> Rows:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from vpcflow.schemas.ocsf.ends import Ends
-    from vpcflow.schemas.ocsf.values import Texts
+    from vpcflow.schemas.ocsf.values import Rows, Texts
 
 DATA = "enrichments[].data."
 """How the table of fields begins the paths of what is in an enrichment."""
@@ -72,10 +72,17 @@ def _place(ends: Ends, side: str) -> Enrichment | None:
         np.where(middle.valid, np.int32(0), np.int32(1)), [f"{path}.intermediate_ips", f"{path}.ip"]
     )
     places, systems = PLACES[side][: len(PLACE)], PLACES[side][len(PLACE) :]
-    data = {name: kept(values.array(name), ~ends.located[side]) for name in places}
+    apart = _present(ends, places) & ~ends.located[side]
+    if not (apart | (_present(ends, systems) & middle.valid)).any():
+        return None
+    data = {name: kept(values.array(name), apart) for name in places}
     data |= {name: kept(values.array(name), middle.valid) for name in systems}
     address = middle.or_else(values.texts(f"{side}addr"))
     return _enrichment(LOCATION, attribute, address, data)
+
+
+def _present(ends: Ends, names: tuple[str, ...]) -> Rows:
+    return present([ends.values.array(name) for name in names], ends.rows)
 
 
 def _columns(ends: Ends, names: tuple[str, ...]) -> dict[str, pa.Array | None]:
@@ -86,13 +93,11 @@ def _enrichment(
     kind: str, name: Texts, value: Texts, data: dict[str, pa.Array | None]
 ) -> Enrichment | None:
     arrays = {column: array for column, array in data.items() if array is not None}
-    rows = value.valid & present(arrays.values(), len(value.codes))
+    has_data = present(arrays.values(), len(value.codes))
+    rows = has_data & value.valid
     if not rows.any():
         return None
-    known = {column: kept(array, rows) for column, array in arrays.items()}
-    return Enrichment(
-        name.where(rows).array(),
-        value.where(rows).array(),
-        kind,
-        {column: array for column, array in known.items() if array is not None},
-    )
+    if not np.array_equal(rows, has_data):
+        known = {column: kept(array, rows) for column, array in arrays.items()}
+        arrays = {column: array for column, array in known.items() if array is not None}
+    return Enrichment(name.where(rows).array(), value.where(rows).array(), kind, arrays)

@@ -13,10 +13,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vpcflow.community_id import community_ids
+from vpcflow.dictionaries import codes_of
 from vpcflow.fields import ADDED_BY_COLUMN, FIELD_BY_COLUMN
-from vpcflow.schemas.ocsf.ends import SIDES, Ends, account, endpoint_members, observation_members
+from vpcflow.schemas.ocsf.ends import SIDES, Ends, endpoint_members, observation_members
 from vpcflow.schemas.ocsf.enrichments import Enrichment, enrichments_of
-from vpcflow.schemas.ocsf.values import Constant, Texts, Values, coded, number_column, texts
+from vpcflow.schemas.ocsf.values import (
+    Constant,
+    Texts,
+    Values,
+    account,
+    coded,
+    number_column,
+    texts,
+)
 from vpcflow.schemas.ocsf.words import (
     ACTIONS,
     BOUNDARIES,
@@ -34,7 +43,7 @@ from vpcflow.schemas.ocsf.words import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from vpcflow.schemas.ocsf.values import Member, Rows
+    from vpcflow.schemas.ocsf.values import Enumerated, Member, Rows, Value
 
 UNMAPPED = "unmapped."
 _MS = 1000
@@ -72,7 +81,7 @@ class Events(NamedTuple):
     ``others`` are the columns of no table, by name: members of ``unmapped.other``.
     """
 
-    members: list[Member]
+    members: list[tuple[str, Value]]
     others: dict[str, pa.Array]
     enrichments: list[Enrichment]
     rows: int
@@ -128,10 +137,10 @@ def _outcome(values: Values) -> list[Member]:
     numbers = action.numbered({word: i for i, word in enumerate(words)}, other=-1, null=-1)
     other = action.where(numbers < 0)
     return [
-        *coded("status", numbers, [STATUSES[word] for word in words]),
+        ("status", coded(numbers, [STATUSES[word] for word in words])),
         ("status_code", values.texts("log_status").array()),
-        *coded("action", numbers, [ACTIONS[word] for word in words], other),
-        *coded("disposition", numbers, [DISPOSITIONS[word] for word in words], other),
+        ("action", coded(numbers, [ACTIONS[word] for word in words], other)),
+        ("disposition", coded(numbers, [DISPOSITIONS[word] for word in words], other)),
     ]
 
 
@@ -153,14 +162,13 @@ def _metadata(ends: Ends) -> list[Member]:
 def _spelled(values: Values, name: str) -> Texts:
     """Give whole numbers as texts."""
     numbers = pa.array(values.numbers(name), mask=~values.valid(name)).dictionary_encode()
-    codes = numbers.indices.fill_null(-1).to_numpy()
-    return Texts(numbers.dictionary.cast(pa.string()), codes)
+    return Texts(numbers.dictionary.cast(pa.string()), codes_of(numbers))
 
 
 def _cloud(ends: Ends) -> list[Member]:
     return [
         ("cloud.provider", Constant("AWS")),
-        *account("cloud.account", ends.values.texts("account_id")),
+        ("cloud.account", account(ends.values.texts("account_id"))),
         ("cloud.region", ends.values.texts("region").array()),
         ("cloud.zone", ends.own_texts("az_id", "eni_az_id").array()),
     ]
@@ -176,8 +184,8 @@ def _connection(ends: Ends) -> list[Member]:
         *_protocol_version(ends),
         ("connection_info.tcp_flags", values.array("tcp_flags")),
         ("connection_info.community_uid", _community_ids(ends)),
-        *coded("connection_info.direction", ends.direction + np.int32(1), direction, strange),
-        *_boundary(values),
+        ("connection_info.direction", coded(ends.direction + np.int32(1), direction, strange)),
+        ("connection_info.boundary", _boundary(values)),
     ]
 
 
@@ -206,12 +214,12 @@ def _protocol_version(ends: Ends) -> list[Member]:
     ]
 
 
-def _boundary(values: Values) -> list[Member]:
+def _boundary(values: Values) -> Enumerated | None:
     paths = values.numbers("traffic_path")
     is_known = np.isin(paths, list(BOUNDARIES))
     numbers = np.where(is_known, paths - 1, -1).astype(np.int32)
     other = _spelled(values, "traffic_path").where(~is_known)
-    return coded("connection_info.boundary", numbers, list(BOUNDARIES.values()), other)
+    return coded(numbers, list(BOUNDARIES.values()), other)
 
 
 def _traffic(values: Values) -> list[Member]:

@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from vpcflow.dictionaries import codes_of
+
 LENGTH = 12
 """Characters: a cell of some centimetres, far less than any database knows."""
 
@@ -34,15 +36,12 @@ def geohashes(
     known = (np.abs(north) <= _POLE) & (np.abs(east) <= _DATE_LINE)
     if not known.any():
         return None
-    rows = np.arange(len(known))
     norths, easts = (pa.array(one).dictionary_encode() for one in (north, east))
-    keys = norths.indices.to_numpy().astype(np.int64) * len(known) + easts.indices.to_numpy()
+    keys = codes_of(norths).astype(np.int64) * len(easts.dictionary) + codes_of(easts)
     distinct = pa.array(keys, mask=~known).dictionary_encode()
-    codes = distinct.indices.fill_null(-1).to_numpy()
-    _, first = np.unique(codes[known], return_index=True)
-    places = rows[known][first]
-    texts = _spelled(north[places], east[places])
-    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=~known), texts)
+    one, other = np.divmod(distinct.dictionary.to_numpy(), len(easts.dictionary))
+    texts = _spelled(norths.dictionary.to_numpy()[one], easts.dictionary.to_numpy()[other])
+    return pa.DictionaryArray.from_arrays(distinct.indices, texts)
 
 
 def _spelled(north: Degrees, east: Degrees) -> pa.StringArray:

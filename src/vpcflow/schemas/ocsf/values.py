@@ -9,12 +9,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vpcflow.schemas.ocsf.words import OTHER_ID
+from vpcflow.dictionaries import codes_of, dictionary_array, row_indices, spread
+from vpcflow.schemas.ocsf.words import OTHER_ID, Coded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-
-    from vpcflow.schemas.ocsf.words import Coded
 
 Rows = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.int32]
@@ -26,7 +25,27 @@ class Constant(NamedTuple):
     value: str | int | bool | tuple[str, ...]
 
 
-Member: TypeAlias = "tuple[str, pa.Array | Constant | None]"
+class Enumerated(NamedTuple):
+    """Two members, ``…_id`` and beside it the caption: each row's place in the meanings, -1 for null."""
+
+    numbers: Codes
+    meanings: tuple[Coded, ...]
+
+    @property
+    def ids(self) -> pa.Array:
+        """The column of ids."""
+        ids = np.array([*(meaning.id for meaning in self.meanings), -1])[self.numbers]
+        return pa.array(ids, pa.int32(), mask=self.numbers < 0)
+
+
+class Account(NamedTuple):
+    """An object: the number of an AWS account, and that it is one."""
+
+    uid: pa.DictionaryArray
+
+
+Value: TypeAlias = "pa.Array | Constant | Enumerated | Account"
+Member: TypeAlias = "tuple[str, Value | None]"
 """The dotted path of a value in the event, and its column; None where no row has one."""
 
 
@@ -58,22 +77,18 @@ class Texts(NamedTuple):
     def differs(self, other: Texts) -> Rows:
         """Mark the rows where both have a text, and not the same."""
         numbers = pa.concat_arrays([self.values, other.values]).dictionary_encode().indices
-        numbers = np.append(numbers.to_numpy(), np.int32(-1)).astype(np.int32)
-        own = np.where(self.codes < 0, np.int32(-1), self.codes)
-        others = np.where(other.codes < 0, np.int32(-1), other.codes + np.int32(len(self.values)))
-        return np.asarray(self.valid & other.valid & (numbers[own] != numbers[others]), np.bool_)
+        own = spread(numbers.to_numpy()[: len(self.values)], self.codes)
+        others = spread(numbers.to_numpy()[len(self.values) :], other.codes)
+        return np.asarray((own >= 0) & (others >= 0) & (own != others), np.bool_)
 
     def numbered(self, meanings: Mapping[str, int], *, other: int, null: int) -> Codes:
         """Give each row's number by its text."""
         numbers = [meanings.get(text, other) for text in self.values.to_pylist()]
-        return np.array([*numbers, null], np.int32)[self.codes]
+        return np.array([*numbers, null], np.int32).take(self.codes)
 
     def array(self) -> pa.DictionaryArray | None:
         """Give the column, None where no row has a text."""
-        if not self.valid.any():
-            return None
-        mask = None if self.valid.all() else ~self.valid
-        return pa.DictionaryArray.from_arrays(pa.array(self.codes, mask=mask), self.values)
+        return dictionary_array(self.codes, self.values) if self.valid.any() else None
 
 
 class Values:
@@ -81,6 +96,7 @@ class Values:
 
     def __init__(self, flows: pa.RecordBatch) -> None:
         self._columns = dict(zip(flows.schema.names, flows.columns))
+        self._texts: dict[str, Texts] = {}
         self.rows: int = flows.num_rows
 
     def has(self, name: str) -> bool:
@@ -102,14 +118,17 @@ class Values:
 
     def texts(self, name: str) -> Texts:
         """Give a column of text by number."""
+        if name not in self._texts:
+            self._texts[name] = self._numbered(name)
+        return self._texts[name]
+
+    def _numbered(self, name: str) -> Texts:
         if not self.has(name):
             return nothing(self.rows)
         column = self._columns[name]
         if not pa.types.is_dictionary(column.type):
             column = column.cast(pa.string()).dictionary_encode()
-        indices = column.indices.fill_null(-1) if column.null_count else column.indices
-        codes = np.asarray(indices.to_numpy()).astype(np.int32, copy=False)
-        return Texts(column.dictionary.cast(pa.string()), codes)
+        return Texts(column.dictionary.cast(pa.string()), codes_of(column))
 
     def numbers(self, name: str) -> npt.NDArray[np.int64]:
         """Give a column of whole numbers, -1 for null."""
@@ -135,21 +154,22 @@ def kept(array: pa.Array | None, rows: Rows) -> pa.Array | None:
         return array
     if not rows.any():
         return None
-    mask = pa.array(rows)
     if pa.types.is_dictionary(array.type):
-        indices = pc.if_else(mask, array.indices, pa.scalar(None, array.indices.type))
-        return pa.DictionaryArray.from_arrays(indices, array.dictionary)
+        codes = np.where(rows, codes_of(array), np.int32(-1))
+        return dictionary_array(codes, array.dictionary)
     if pa.types.is_list(array.type):
-        places = pa.array(np.arange(len(array), dtype=np.int32), mask=~rows)
-        return array.take(places)
-    return pc.if_else(mask, array, pa.scalar(None, array.type))
+        return array.take(row_indices(np.where(rows, np.arange(len(array), dtype=np.int32), -1)))
+    return pc.if_else(pa.array(rows), array, pa.scalar(None, array.type))
 
 
-def present(arrays: Iterable[pa.Array | None], rows: int) -> Rows:
+def present(values: Iterable[Value | None], rows: int) -> Rows:
     """Mark the rows in which any of the columns has a value."""
     marked = np.zeros(rows, np.bool_)
-    for array in arrays:
-        if array is not None:
+    for value in values:
+        if isinstance(value, Enumerated):
+            marked |= value.numbers >= 0
+        elif value is not None and not isinstance(value, Constant):
+            array = value.uid if isinstance(value, Account) else value
             marked |= np.asarray(array.is_valid().to_numpy(zero_copy_only=False), np.bool_)
     return marked
 
@@ -159,9 +179,7 @@ def lists_of_one(texts: Texts) -> pa.ListArray | None:
     if not texts.valid.any():
         return None
     ends = np.append(np.int32(0), np.cumsum(texts.valid, dtype=np.int32))
-    elements = pa.DictionaryArray.from_arrays(
-        pa.array(texts.codes[texts.valid], pa.int32()), texts.values
-    )
+    elements = dictionary_array(texts.codes[texts.valid], texts.values)
     return pa.ListArray.from_arrays(pa.array(ends), elements, mask=pa.array(~texts.valid))
 
 
@@ -171,19 +189,20 @@ def number_column(numbers: npt.NDArray[np.int64], rows: Rows, kind: pa.DataType)
 
 
 def coded(
-    path: str, numbers: Codes, meanings: Sequence[Coded], other: Texts | None = None
-) -> list[Member]:
+    numbers: Codes, meanings: Sequence[Coded], other: Texts | None = None
+) -> Enumerated | None:
     """
-    Give an enumerated value as its two members: ``…_id``, and its caption beside it.
+    Give an enumerated value; a row that has an ``other`` text is of no meaning known, and the text its caption.
 
-    ``numbers`` are places in the meanings, -1 for null; a row that has an ``other`` text is of no meaning known.
+    ``numbers`` are places in the meanings, -1 for null.
     """
-    captions = texts(numbers, [meaning.caption for meaning in meanings])
-    ids = np.array([*(meaning.id for meaning in meanings), -1])[numbers]
-    if other is not None:
-        ids = np.where(other.valid, OTHER_ID, ids)
-        captions = other.or_else(captions)
-    return [
-        (f"{path}_id", number_column(ids, ids >= 0, pa.int32())),
-        (path, captions.array()),
-    ]
+    if other is not None and other.valid.any():
+        numbers = np.where(other.valid, other.codes + np.int32(len(meanings)), numbers)
+        meanings = [*meanings, *(Coded(OTHER_ID, text) for text in other.values.to_pylist())]
+    return Enumerated(numbers, tuple(meanings)) if (numbers >= 0).any() else None
+
+
+def account(uid: Texts) -> Account | None:
+    """Give the accounts of the rows that have one."""
+    array = uid.array()
+    return None if array is None else Account(array)
