@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.json
 import pytest
 from flow_batches import batch
+from golden_documents import cases, corpus
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ocsf_events import SPARED, event_of, faults, without
@@ -20,15 +20,14 @@ from simulated import log_files, simulated
 from vpcflow.enrich import Reference, enrich
 from vpcflow.fields import ADDED, FIELDS
 from vpcflow.inventory import load_inventory
-from vpcflow.layout import parse_log_format
-from vpcflow.pipeline import Layouts, read_flows
+from vpcflow.pipeline import read_flows
 from vpcflow.schemas import SCHEMAS, encode_ocsf
 from vpcflow.schemas.ocsf import encode_spare
 from vpcflow.sources.files import find_inputs, read_input
 from vpcflow.stats import Books
 from vpcflow.tables import parse_rows
 
-CORPUS = Path(__file__).parents[1] / "corpus"
+GROUPS = {"cases": cases, "corpus": corpus}
 NEWER = {
     "1.7.0": ["network_observation_point"],
     "1.6.0": ["observation_point_id", "observation_point", "metadata.original_event_uid"]
@@ -42,37 +41,14 @@ def events(flows: pa.RecordBatch) -> list[dict[str, Any]]:
     return [json.loads(line) for line in b"".join(map(bytes, encode_ocsf(flows))).splitlines()]
 
 
-def flows_of(
-    paths: list[str], *, reference: Reference | None = None, log_formats: Any = ()
-) -> Iterator[pa.RecordBatch]:
-    layouts = Layouts([parse_log_format(text) for text in log_formats])
-    for source in find_inputs(paths):
-        batches = read_flows(
-            read_input(source),
-            Books(),
-            layouts=layouts,
-            on_rejects=lambda _: None,
-            warn=lambda _: None,
-        )
-        yield from (enrich(flows, reference or Reference()) for flows in batches)
-
-
-def corpus_flows(case: str) -> Iterator[pa.RecordBatch]:
-    [path] = [p for p in CORPUS.glob(f"{case}.*") if not p.name.endswith(".expected.json")]
-    options = json.loads((CORPUS / f"{case}.expected.json").read_text("utf-8")).get("options", {})
-    return flows_of([str(path)], log_formats=options.get("log_format", []))
-
-
-CASES = sorted(path.name.removesuffix(".expected.json") for path in CORPUS.glob("*.expected.json"))
-
-
 @pytest.fixture(scope="session")
 def company(tmp_path_factory: pytest.TempPathFactory) -> list[pa.RecordBatch]:
     """The company's flows, enriched from its inventory."""
     report = simulated(tmp_path_factory.mktemp("company"), minutes=1)
     inventory = load_inventory(report.inventory, warn=lambda _: None)
-    paths = [str(path) for path in log_files(report)]
-    return list(flows_of(paths, reference=Reference(inventory=inventory)))
+    inputs = find_inputs([str(path) for path in log_files(report)])
+    batches = [flows for one in inputs for flows in read_flows(read_input(one), Books())]
+    return [enrich(flows, Reference(inventory=inventory)) for flows in batches]
 
 
 TEXTS = st.sampled_from(["a", "b", 'x"y', "é"])
@@ -137,12 +113,12 @@ def rows(draw: st.DrawFn, *, of_gateway: bool) -> dict[str, Any]:
     return row
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_every_line_of_the_corpus_is_a_valid_event(case: str) -> None:
-    for flows in corpus_flows(case):
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_golden_flow_is_a_valid_event(group: str) -> None:
+    for case, flows in GROUPS[group]():
         found = events(flows)
 
-        assert [faults(event) for event in found] == [[]] * flows.num_rows
+        assert [(case, faults(event)) for event in found] == [(case, [])] * flows.num_rows
         assert found == [event_of(row) for row in flows.to_pylist()]
 
 
@@ -194,10 +170,10 @@ def test_flows_of_a_company_are_the_same_when_their_events_are_read_back(
         assert flows_again(flows) == logged(flows)
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_events_of_the_corpus_are_the_same_flows_when_they_are_read_back(case: str) -> None:
-    for flows in corpus_flows(case):
-        assert flows_again(flows) == logged(flows)
+@pytest.mark.parametrize("group", GROUPS)
+def test_golden_events_are_the_same_flows_when_they_are_read_back(group: str) -> None:
+    for case, flows in GROUPS[group]():
+        assert (case, flows_again(flows)) == (case, logged(flows))
 
 
 def test_an_event_without_its_captions_is_valid_and_else_the_same(
@@ -214,16 +190,14 @@ def test_an_event_without_its_captions_is_valid_and_else_the_same(
     assert [faults(event) for event in spare] == [[]] * len(spare)
 
 
-@pytest.mark.parametrize("case", ["aws-version-5", "maximal-version-11", "transit-gateway-36"])
-def test_an_event_is_valid_by_older_versions_without_what_these_lack(case: str) -> None:
-    [flows] = corpus_flows(case)
-    found = events(flows)
+def test_an_event_is_valid_by_older_versions_without_what_these_lack() -> None:
+    for _, flows in cases():
+        found = events(flows)
+        for version, lacking in NEWER.items():
+            for path in lacking:
+                found = [without(event, path) for event in found]
 
-    for version, lacking in NEWER.items():
-        for path in lacking:
-            found = [without(event, path) for event in found]
-
-        assert [faults(event, version) for event in found] == [[]] * len(found)
+            assert [faults(event, version) for event in found] == [[]] * len(found)
 
 
 def paths_in(value: Any, path: str = "") -> Iterator[str]:
