@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from vpcflow.json_lines import Encode
+    from vpcflow.sinks.dataset import Form
 
 
 class Sending(NamedTuple):
@@ -60,7 +61,7 @@ def sink_opener(
     """
     Give what opens the output; raises ``FormatError`` where the schema is unknown or does not go with the rest.
 
-    ``columns`` None is all columns; the schema is the form of NDJSON documents alone.
+    ``columns`` None is all columns; the schema is the form of NDJSON documents, ``ocsf`` also of a folder of Parquet.
     """
     sending = sending or Sending()
     searching = searching or Searching()
@@ -71,9 +72,12 @@ def sink_opener(
     if schema not in SCHEMAS:
         raise FormatError(f"unknown schema {schema!r} (known: {', '.join(SCHEMAS)})")
     chosen = SCHEMAS[schema]
-    if chosen is not SCHEMAS["flat"] and (columns is not None or _is_parquet(to, format_)):
+    is_lake = schema == "ocsf" and _is_folder(to) and columns is None
+    is_plain = columns is None and not _is_parquet(to, format_)
+    if chosen is not SCHEMAS["flat"] and not is_plain and not is_lake:
         raise FormatError(
-            f"--schema {schema} is a form of NDJSON documents: it goes with neither --columns nor Parquet"
+            f"--schema {schema} is a form of NDJSON documents: it goes with neither --columns nor Parquet,"
+            " but for ocsf in a folder"
         )
     encode = functools.partial(encode_flat, columns=columns) if columns else chosen.encode
     run_id = f"{time.time_ns():x}"
@@ -87,6 +91,7 @@ def sink_opener(
         firehose=lambda url, encode: _stream_sink(url, encode, sending),
         search=lambda url, encode: _search_sink(url, encode, schema, searching),
         table=lambda url, output: _table_sink(url, output, batch_id, sending.warn),
+        form=_lake() if is_lake else None,
     )
 
 
@@ -146,11 +151,20 @@ def _table_sink(to: str, output: Output, batch_id: str | None, warn: Callable[[s
     )
 
 
+def _lake() -> Form:
+    # Only a lake needs the nested rows.
+    from vpcflow.sinks.lake import Lake
+
+    return Lake()
+
+
+def _is_folder(to: str | None) -> bool:
+    return to is not None and (to.endswith("/") or (not is_object_url(to) and Path(to).is_dir()))
+
+
 def _is_parquet(to: str | None, format_: str | None) -> bool:
     if format_ is not None:
         return format_ == "parquet"
     if is_table_url(to):
         return True
-    return to is not None and (
-        to.endswith(("/", ".parquet")) or (not is_object_url(to) and Path(to).is_dir())
-    )
+    return _is_folder(to) or (to is not None and to.endswith(".parquet"))

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from vpcflow.object_store import ObjectStore
     from vpcflow.pending_file import Take
     from vpcflow.rejects import Reject
+    from vpcflow.sinks.dataset import Form
 
 __all__ = ["FORMATS", "Output", "Settled", "Sink", "open_sink"]
 
@@ -74,11 +75,14 @@ class Settled(NamedTuple):
 
 
 class Output(NamedTuple):
-    """What a sink is made of; ``columns`` None is all there are, ``encode`` is for documents alone."""
+    """
+    What a sink is made of; ``columns`` None is all there are, ``encode`` is for documents alone, ``form`` for folders.
+    """
 
     encode: Encode
     columns: Sequence[str] | None
     run_id: str
+    form: Form | None = None
 
 
 class Format(NamedTuple):
@@ -110,7 +114,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
             False,
             lambda path, output: ParquetSink(path, output.columns),
             folder=lambda path, output, take: DatasetSink(
-                path, output.run_id, output.columns, take
+                path, output.run_id, output.columns, take, output.form
             ),
         ),
     }
@@ -129,6 +133,7 @@ def open_sink(
     firehose: Callable[[str, Encode], Sink] | None = None,
     search: Callable[[str, Encode], Sink] | None = None,
     table: Callable[[str, Output], Sink] | None = None,
+    form: Form | None = None,
 ) -> Sink:
     """
     Open the sink for an output: None or ``-`` is standard output, a folder or a name that ends with ``/`` a dataset.
@@ -138,8 +143,9 @@ def open_sink(
     table that ``table`` opens.
 
     A file's format is that of its suffix, unless ``format`` names one of ``FORMATS``; the suffixes ``.gz`` and ``.zst``
-    compress NDJSON and CSV in any case. ``run_id`` keeps the files of two runs in one dataset apart. Raises
-    ``FormatError`` where there is no such format or it does not fit, ``SinkError`` where the output cannot be written.
+    compress NDJSON and CSV in any case. ``run_id`` keeps the files of two runs in one dataset apart; ``form`` is what
+    its files and folders are, if not flows by the hour. Raises ``FormatError`` where there is no such format or it
+    does not fit, ``SinkError`` where the output cannot be written.
     """
     if format is not None and format not in FORMATS:
         raise FormatError(f"unknown format {format!r} (known: {', '.join(FORMATS)})")
@@ -147,7 +153,7 @@ def open_sink(
         return _open_documents(to, encode, format, firehose)
     if to is not None and is_search_url(to):
         return _open_documents(to, encode, format, search)
-    output = Output(encode, columns, run_id)
+    output = Output(encode, columns, run_id, form)
     if to is not None and is_table_url(to):
         return _open_table(to, output, format, table)
     if to is None or to == "-":
@@ -165,10 +171,10 @@ def open_sink(
         if in_store:
             return _open_object_folder(to, store, lambda path, take: folder(path, output, take))
         return folder(Path(to), output, lambda file: file)
-    form = FORMATS[format or _format_of(to)]
+    chosen = FORMATS[format or _format_of(to)]
     if in_store:
-        return _open_object(to, store, lambda path: form.file(path, output))
-    return form.file(Path(to), output)
+        return _open_object(to, store, lambda path: chosen.file(path, output))
+    return chosen.file(Path(to), output)
 
 
 def _open_documents(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    import numpy.typing as npt
+
     from vpcflow.pending_file import Take
 
 _HOUR_S = 3600
@@ -32,19 +34,78 @@ _NO_HOUR = -1
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
+class Writer(Protocol):
+    """A file that is being written."""
+
+    def write(self, table: pa.Table, /) -> None:
+        """Write flows of the file's schema in memory, as ``row_groups.row_group`` gives them."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Form(Protocol):
+    """What divides the flows of a dataset, and what its files are."""
+
+    def numbers(self, flows: pa.RecordBatch, /) -> npt.NDArray[np.int64]:
+        """Number each flow's partition."""
+        ...
+
+    def folder(self, number: int, /) -> str:
+        """Name a partition's folder."""
+        ...
+
+    def writer(self, path: Path, schema: pa.Schema, /) -> Writer:
+        """Open a file of a partition."""
+        ...
+
+
+class Hours:
+    """Flows as they are, by the hour of their end."""
+
+    def numbers(self, flows: pa.RecordBatch) -> npt.NDArray[np.int64]:
+        """A time of -1 is of hour -1."""
+        return flow_times(flows) // _HOUR_S
+
+    def folder(self, number: int) -> str:
+        """Name day and hour."""
+        if number == _NO_HOUR:
+            return "day=__HIVE_DEFAULT_PARTITION__/hour=__HIVE_DEFAULT_PARTITION__"
+        return f"day={np.datetime64(number // 24, 'D')}/hour={number % 24:02d}"
+
+    def writer(self, path: Path, schema: pa.Schema) -> Writer:
+        """Open a file of row groups, with an index of its pages."""
+        return _RowGroups(path, schema)
+
+
+class _RowGroups:
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._writer = open_writer(path, schema, page_index=True)
+
+    def write(self, table: pa.Table) -> None:
+        write_row_group(self._writer, table)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
 class _File:
-    """A file of an hour, handed on when it is finished."""
+    """A file of a partition, handed on when it is finished."""
 
     def __init__(
-        self, pending: PendingFile, schema: pa.Schema, finished: Callable[[PendingFile], None]
+        self,
+        pending: PendingFile,
+        schema: pa.Schema,
+        writer: Writer,
+        finished: Callable[[PendingFile], None],
     ) -> None:
         self.schema = schema
         self._pending = pending
         self._finished = finished
-        self._writer = open_writer(pending.writable, schema, page_index=True)
+        self._writer = writer
 
     def write(self, table: pa.Table) -> None:
-        write_row_group(self._writer, table)
+        self._writer.write(table)
 
     def size_bytes(self) -> int:
         return self._pending.writable.stat().st_size
@@ -67,7 +128,8 @@ class DatasetSink:
     that files of all layouts unite. The hour is that of ``end``, else of ``start``, else Hive's partition for nulls.
     In a row group flows are in order of ``interface_id``, then ``start``. ``run_id`` is part of the file names: give
     each run its own, or it replaces the files of the other. ``take`` is handed each file as soon as it is finished, and
-    gives what stands for it until the end. Raises ``FormatError`` where the run id is no part of a file name.
+    gives what stands for it until the end. ``form`` is what else divides the flows and what else files are, if not
+    ``Hours``. Raises ``FormatError`` where the run id is no part of a file name.
     """
 
     def __init__(
@@ -76,6 +138,7 @@ class DatasetSink:
         run_id: str,
         columns: Sequence[str] | None = None,
         take: Take = lambda file: file,
+        form: Form | None = None,
     ) -> None:
         if not _RUN_ID.fullmatch(run_id):
             raise FormatError(f"run id {run_id!r} is to be letters, digits, '.', '_' and '-'")
@@ -83,6 +146,7 @@ class DatasetSink:
         self._run_id = run_id
         self._columns = columns
         self._take = take
+        self._form = form or Hours()
         self._parts = Partitions(schema_of(TYPES if columns is None else columns), self._open)
         self._finished: list[Pending] = []
         self._folders: list[Path] = []
@@ -95,8 +159,7 @@ class DatasetSink:
             self._parts.schema = schema_of([*self._parts.schema.names, *flows.schema.names])
         names = set(self._parts.schema.names)
         wanted = flows.select([name for name in flows.schema.names if name in names])
-        # A time of -1 is of hour -1.
-        self._parts.take(wanted, flow_times(flows) // _HOUR_S)
+        self._parts.take(wanted, self._form.numbers(flows))
         return int(flows.num_rows)
 
     def close(self) -> None:
@@ -124,14 +187,14 @@ class DatasetSink:
     ) -> None:
         leave(self, failed=kind is not None)
 
-    def _open(self, hour: int, schema: pa.Schema) -> _File:
-        folder = self._folder / _partition(hour)
+    def _open(self, partition: int, schema: pa.Schema) -> _File:
+        folder = self._folder / self._form.folder(partition)
         self._make_folder(folder)
-        number = self._numbers.get(hour, 0)
-        self._numbers[hour] = number + 1
+        number = self._numbers.get(partition, 0)
+        self._numbers[partition] = number + 1
         pending = PendingFile(folder / f"part-{self._run_id}-{number:05d}.parquet")
         pending.open().close()
-        return _File(pending, schema, self._finish)
+        return _File(pending, schema, self._form.writer(pending.writable, schema), self._finish)
 
     def _finish(self, pending: PendingFile) -> None:
         self._finished.append(self._take(pending))
@@ -146,9 +209,3 @@ class DatasetSink:
         except OSError as error:
             raise SinkError(f"cannot make folder {str(folder)!r}: {error.strerror}") from error
         self._folders.append(folder)
-
-
-def _partition(hour: int) -> str:
-    if hour == _NO_HOUR:
-        return "day=__HIVE_DEFAULT_PARTITION__/hour=__HIVE_DEFAULT_PARTITION__"
-    return f"day={np.datetime64(hour // 24, 'D')}/hour={hour % 24:02d}"
