@@ -15,6 +15,8 @@ HEAVY = (
     "starlette",
     "boto3",
     "pyiceberg",
+    "opensearchpy",
+    "concurrent.futures.thread",
     "pycountry",
     "pyarrow.dataset",
 )
@@ -39,7 +41,7 @@ def test_no_command_imports_what_others_need() -> None:
         "from vpcflow.__main__ import main\n"
         "try:\n    main()\n"
         "except SystemExit as end:\n    assert not end.code\n"
-        "print(*{'pandas', 'botocore', 'vpcflow.sources.objects'}.intersection(sys.modules))"
+        "print(*{'pandas', 'botocore', 'opensearchpy', 'vpcflow.sources.objects'}.intersection(sys.modules))"
     )
 
     done = subprocess.run(
