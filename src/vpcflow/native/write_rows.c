@@ -11,7 +11,8 @@
 
 #include "native.h"
 
-enum { PADDING = 32, AHEAD = 2, DIGITS = 20, DEPTH = 32 };
+/* Texts of up to NEAR bytes stay in the processor's nearest cache. */
+enum { NEAR = 16384, PADDING = 32, AHEAD = 2, DIGITS = 20, DEPTH = 32 };
 
 enum kind { CODES, TEXTS, INT32, INT64, LISTS, OPEN, CLOSE };
 
@@ -94,18 +95,36 @@ static uint8_t *write_list(uint8_t *at, const uint8_t *end, const struct column 
     return at;
 }
 
+/* Tell how many digits a number has, by how many bits: a bit is 0.301 digits, one too few where it is not that power of 10. */
+static int digits_of(uint64_t number) {
+    static const uint64_t powers[] = {
+        1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000, 10000000000, 100000000000,
+        1000000000000, 10000000000000, 100000000000000, 1000000000000000, 10000000000000000, 100000000000000000,
+        1000000000000000000, 10000000000000000000u,
+    };
+    int least = (64 - __builtin_clzll(number | 1)) * 1233 >> 12;
+    return least + (number >= powers[least]);
+}
+
+/* Two digits at a time, from the last to the first, each where it belongs. */
 static uint8_t *write_number(uint8_t *at, int64_t number) {
-    uint8_t digits[DIGITS];
-    int first = DIGITS;
+    static const char pairs[] =
+        "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
+        "5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
     uint64_t left = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
-    do {
-        digits[--first] = (uint8_t)('0' + left % 10);
-        left /= 10;
-    } while (left);
     if (number < 0)
         *at++ = '-';
-    memcpy(at, digits + first, (size_t)(DIGITS - first));
-    return at + (DIGITS - first);
+    uint8_t *end = at + digits_of(left | 1), *next = end;
+    for (; left > UINT32_MAX; left /= 100)
+        memcpy(next -= 2, pairs + 2 * (left % 100), 2);
+    uint32_t narrow = (uint32_t)left;
+    for (; narrow > 99; narrow /= 100)
+        memcpy(next -= 2, pairs + 2 * (narrow % 100), 2);
+    if (narrow > 9)
+        memcpy(next - 2, pairs + 2 * narrow, 2);
+    else
+        next[-1] = (uint8_t)('0' + narrow);
+    return end;
 }
 
 static int is_null(const struct column *column, int64_t row) {
@@ -128,8 +147,8 @@ static uint8_t *write_member(uint8_t *at, const uint8_t *end, const struct colum
     int64_t place = column->kind == CODES ? codes[row] : row, size = DIGITS + 1;
     if (column->kind <= TEXTS)
         size = size_of(&column->texts, place);
-    /* Distinct texts are more than the processor's cache holds. What stands at a null may be any number. */
-    if (column->kind == CODES && !column->valid && row + AHEAD < rows && codes[row + AHEAD] >= 0)
+    /* What stands at a null may be any number. */
+    if (column->kind == CODES && column->texts.size > NEAR && row + AHEAD < rows && !is_null(column, row + AHEAD))
         __builtin_prefetch(column->texts.text + column->texts.offsets[codes[row + AHEAD]]);
     if (end - at < column->before_size + size + PADDING)
         return NULL;
