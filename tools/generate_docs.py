@@ -321,7 +321,10 @@ def shedding_page() -> str:
                     (
                         str(step),
                         f"`{name}`",
-                        added.get(name, "texts that are always there, and empty: `appender` alone"),
+                        added.get(
+                            name,
+                            "empty texts of `appender`, captions of `ocsf`, what `ecs` says twice",
+                        ),
                     )
                     for step, name in enumerate(SHED_NAMES, 1)
                 ),

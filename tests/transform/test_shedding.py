@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from enriching import eni, inventory
@@ -110,6 +111,30 @@ def test_every_document_counts_the_fields_it_lost(whole: Transformed) -> None:
         for name in before.keys() - after.keys()
     )
     assert shed(done) == lost
+
+
+@pytest.mark.parametrize("schema", ["ecs", "ocsf"])
+@pytest.mark.parametrize("share", [0.95, 0.8, 0.7])
+def test_nested_documents_keep_all_that_the_log_says(schema: str, share: float) -> None:
+    full = at_limit(5_000_000, schema=schema)
+
+    done = at_limit(int(full.counts["response_bytes"] * share), schema=schema)
+
+    place = SCHEMAS[schema].place
+    logged = [column for column, field in FIELD_BY_COLUMN.items() if field.since == 2]
+    kept = [path for path in map(place, (*logged, *CORE)) if path]
+    (before,), (after,) = documents(full)[-1], documents(done)[-1]
+    assert [lying_at(after, path) for path in kept] == [lying_at(before, path) for path in kept]
+    assert after != before
+    assert "empty_texts" in shed(done)
+
+
+def lying_at(value: Any, path: str) -> Any:
+    for name in path.split("."):
+        inside = value if isinstance(value, list) else [value]
+        found = [one[name] for one in inside if isinstance(one, dict) and name in one]
+        value = found if isinstance(value, list) else next(iter(found), None)
+    return value
 
 
 def test_the_originals_document_loses_its_empty_texts_first() -> None:

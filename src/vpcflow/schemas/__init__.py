@@ -26,8 +26,8 @@ class Schema(NamedTuple):
     OpenSearch is to index what it holds.
 
     ``place`` gives the dotted path at which a column lies in the document, None where it does not; ``time_field`` is
-    what a dashboard goes by. ``spare`` writes the document without what says nothing, as texts that are always there;
-    None where there is no such thing.
+    what a dashboard goes by. ``spare`` writes the document without what says nothing, as empty texts, or what it says
+    twice; None where there is no such thing.
     """
 
     name: str
@@ -53,7 +53,15 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
                 "@timestamp",
                 appender.encode_spare,
             ),
-            Schema("ecs", encode_ecs, None, ecs.mapping, ecs.place, "@timestamp"),
+            Schema(
+                "ecs",
+                encode_ecs,
+                None,
+                ecs.mapping,
+                ecs.place,
+                "@timestamp",
+                ecs.encode_spare,
+            ),
             Schema(
                 "ocsf",
                 encode_ocsf,

@@ -2,9 +2,9 @@
 Make documents smaller, field by field, where a response would be too large: what says least goes first.
 
 The order is a table. First go texts that say nothing (the empty names of places that the original's document always
-has), then names that numbers and codes in the same document tell too, then tags and descriptions, then places and
-autonomous systems, then the details of the peer. What AWS wrote is never left out, nor the groups, the direction, the
-peer's address and groups, or what an answer is worth.
+has; what those of ECS and OCSF say twice), then names that numbers and codes in the same document tell too, then tags
+and descriptions, then places and autonomous systems, then the details of the peer. What AWS wrote is never left out,
+nor the groups, the direction, the peer's address and groups, or what an answer is worth.
 """
 
 from __future__ import annotations

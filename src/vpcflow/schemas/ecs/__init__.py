@@ -18,7 +18,7 @@ from vpcflow.fields import ADDED, FIELDS
 from vpcflow.fragments import Close, Open, column_parts, member, nested
 from vpcflow.index_types import DATE, KEYWORD, LONG, POINT, index_type
 from vpcflow.json_lines import lines
-from vpcflow.schemas.ecs.computed import COMPUTED, Source
+from vpcflow.schemas.ecs.computed import COMPUTED, SPARED, Source
 from vpcflow.schemas.ecs.forms import FORMS, KEYWORDS
 
 if TYPE_CHECKING:
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
     from vpcflow.fragments import AnyPart
     from vpcflow.index_types import Property
+    from vpcflow.schemas.ecs.computed import Computed
 
-__all__ = ["COMPUTED", "encode_ecs", "mapping", "place"]
+__all__ = ["COMPUTED", "encode_ecs", "encode_spare", "mapping", "place"]
 
 _PLACES: Mapping[str, str] = MappingProxyType(
     {
@@ -58,8 +59,17 @@ def encode_ecs(flows: pa.RecordBatch) -> Iterator[pa.Buffer]:
     Nulls are left out, and so are objects without members. Where several columns have one place, the first that is not
     null is written. A column of no table lies under its own name below ``aws.vpcflow.other``.
     """
+    return _encode(flows, COMPUTED)
+
+
+def encode_spare(flows: pa.RecordBatch) -> Iterator[pa.Buffer]:
+    """Write the same without what other members of the document tell, or what all documents say."""
+    return _encode(flows, [computed for computed in COMPUTED if computed.path not in SPARED])
+
+
+def _encode(flows: pa.RecordBatch, computed: Sequence[Computed]) -> Iterator[pa.Buffer]:
     source = Source(dict(zip(flows.schema.names, flows.columns)), flows.num_rows)
-    return lines(nested(_members(source)), flows.num_rows)
+    return lines(nested(_members(source, computed)), flows.num_rows)
 
 
 def mapping() -> Mapping[str, Property]:
@@ -89,11 +99,13 @@ def _properties() -> Iterator[tuple[str, Property]]:
             yield path, _PROPERTIES.get(column) or index_type(column)
 
 
-def _members(source: Source) -> Iterator[tuple[str, Sequence[AnyPart] | pa.Array]]:
-    for computed in COMPUTED:
-        values = computed.make(source)
+def _members(
+    source: Source, computed: Sequence[Computed]
+) -> Iterator[tuple[str, Sequence[AnyPart] | pa.Array]]:
+    for one in computed:
+        values = one.make(source)
         if values is not None:
-            yield computed.path, values
+            yield one.path, values
     yield from _placed(source).items()
     others = source.columns.keys() - _PLACES.keys() - _LEFT_OUT
     if others:

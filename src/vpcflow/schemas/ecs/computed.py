@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Mask = npt.NDArray[np.bool_]
 
-__all__ = ["COMPUTED", "ECS_VERSION", "Computed", "Source"]
+__all__ = ["COMPUTED", "ECS_VERSION", "SPARED", "Computed", "Source"]
 
 ECS_VERSION = "9.4.0"
 
@@ -202,3 +202,8 @@ COMPUTED: tuple[Computed, ...] = (
     Computed("related.hosts", KEYWORD, ("instance_id", "eni_instance_id", "eni_instance_name", "peer_instance_id", "peer_instance_name"), _related("hosts", ("instance_id", "eni_instance_id"), ("eni_instance_name",), ("peer_instance_id",), ("peer_instance_name",)), "Ids and names of the instances at both ends, each once", "All hostnames or other host identifiers seen on your event"),
 )  # fmt: skip
 """In the order in which they stand in a document."""
+
+SPARED = frozenset(
+    "event.module event.provider observer.vendor observer.product observer.type related.ip related.hosts".split()
+)
+"""What says nothing that the rest of the document does not."""
