@@ -117,6 +117,17 @@ def test_another_schema_of_the_same_name_takes_its_place(server: Server):
     assert MAPPINGS in server.there
 
 
+@pytest.mark.parametrize("version", [0, 1])
+def test_who_knows_of_no_policy_takes_none_away(server: Server, version: int):
+    install_template(server, "flat", "flows", product=ELASTICSEARCH, policy=True)
+    server.there[FLOWS]["_meta"]["version"] = version
+
+    assert install_template(server, "flat", "flows", product=ELASTICSEARCH) == (version == 0)
+
+    settings = server.there[FLOWS]["template"]["settings"]["index"]
+    assert settings["lifecycle.name"] == "vpcflow_flows"
+
+
 def test_a_template_that_is_not_ours_is_not_replaced(server: Server):
     server.there[FLOWS] = {"index_patterns": ["flows-*"], "priority": 500, "template": {}}
 

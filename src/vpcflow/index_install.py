@@ -55,21 +55,27 @@ def install_template(
     """
     Put the templates for documents of a schema where they are missing or older; tells whether any was.
 
-    ``product``: None asks the server. ``policy``: the index's policy, which ``install_policy`` puts, is to be used.
-    Raises ``SinkError`` where the server refuses, where another's template has the name, or where an index has the name
-    that the alias needs.
+    ``product``: None asks the server. ``policy``: the index's policy, which ``install_policy`` puts, is to be used; one
+    that the template on the server uses stays. Raises ``SinkError`` where the server refuses, where another's template
+    has the name, or where an index has the name that the alias needs.
     """
     product = product or ask_product(endpoint)
     if layout == "daily" and product.components:
         _refuse_index_of_that_name(endpoint, name)
-    wanted = {
-        f"_component_template/{component}": body
+    path = f"_index_template/{name}"
+    known = _known(endpoint, path)
+    policy = policy or bool(known and (known.get("_meta") or {}).get("policy"))
+    template = index_template(schema, name, product, layout, policy=policy)
+    # What a template is composed of has to be there before it.
+    stale = {
+        place: body
         for component, body in component_templates(schema, product).items()
+        if _is_stale(place := f"_component_template/{component}", _known(endpoint, place), body)
     }
-    wanted[f"_index_template/{name}"] = index_template(schema, name, product, layout, policy=policy)
-    stale = [path for path, body in wanted.items() if _is_stale(endpoint, path, body)]
-    for path in stale:
-        _put(endpoint, path, wanted[path])
+    if _is_stale(path, known, template):
+        stale[path] = template
+    for place, body in stale.items():
+        _put(endpoint, place, body)
     return bool(stale)
 
 
@@ -132,8 +138,7 @@ def _refuse_index_of_that_name(endpoint: Endpoint, name: str) -> None:
         )
 
 
-def _is_stale(endpoint: Endpoint, path: str, body: Body) -> bool:
-    known = _known(endpoint, path)
+def _is_stale(path: str, known: Body | None, body: Body) -> bool:
     if known is None:
         return True
     there, ours = known.get("_meta") or {}, body["_meta"]
@@ -149,11 +154,11 @@ def _is_stale(endpoint: Endpoint, path: str, body: Body) -> bool:
     return version < int(ours["version"])
 
 
-def _known(endpoint: Endpoint, path: str) -> dict[str, Any] | None:
+def _known(endpoint: Endpoint, path: str) -> Body | None:
     """Give a template as the server has it: ``{"index_templates": [{"name": …, "index_template": {…}}]}``."""
     kind = path.partition("/")[0].removeprefix("_")
     found = _get(endpoint, path).get(f"{kind}s") or []
-    return found[0][kind] if found else None
+    return dict(found[0][kind]) if found else None
 
 
 def _is_of_before(known: dict[str, Any], name: str) -> bool:

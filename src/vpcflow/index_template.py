@@ -111,15 +111,17 @@ def index_template(
         # Of the settings, a collection sees to its shards and refreshing by itself.
         template["mappings"] = _mappings(schema, product)
         del template["settings"]
-    return _signed(body, schema)
+    return _signed(body, schema, policy=policy)
 
 
-def _signed(body: Body, schema: str | None = None) -> Body:
+def _signed(body: Body, schema: str | None = None, *, policy: bool = False) -> Body:
     """Say in ``_meta`` whose it is, and of which contents, as a server gives a body back in a form of its own."""
     text = json.dumps(body, sort_keys=True)
     meta: Body = {"managed_by": MANAGED_BY, "version": VERSION}
     if schema:
         meta["schema"] = schema
+    if policy:
+        meta["policy"] = True
     return {**body, "_meta": {**meta, "digest": hashlib.sha256(text.encode()).hexdigest()[:16]}}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from vpcflow.aws.extra import open_signer
@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 USER, PASSWORD, API_KEY = (f"VPCFLOW_OPENSEARCH_{name}" for name in ("USER", "PASSWORD", "API_KEY"))
 """Environment variables: options would show secrets in every list of processes."""
 
-_SERVICES: Mapping[str, Service] = MappingProxyType(
-    {".es.amazonaws.com": "es", ".aoss.amazonaws.com": "aoss"}
-)
+# A domain's host, of IPv4 and of both, or a collection's.
+_AMAZONS = re.compile(r"\.(es|aoss)\.amazonaws\.com(?:\.cn)?\Z|\.(aos|aoss)\.[a-z0-9-]+\.on\.aws\Z")
 
 
 class Credentials(NamedTuple):
@@ -48,7 +47,10 @@ def service_of(host: str, sign: str | None, environment: Mapping[str, str]) -> S
         return checked_service(sign)
     if environment.get(USER) or environment.get(API_KEY):
         return None
-    return next((name for end, name in _SERVICES.items() if host.endswith(end)), None)
+    found = _AMAZONS.search(host)
+    if found is None:
+        return None
+    return "aoss" if "aoss" in found.groups() else "es"
 
 
 def credentials_of(environment: Mapping[str, str], service: Service | None) -> Credentials:
