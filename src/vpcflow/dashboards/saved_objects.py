@@ -82,6 +82,11 @@ def widths(shares: Sequence[int]) -> list[int]:
     return given
 
 
+def slug(title: str) -> str:
+    """Give the part of an id that stands for a title: lower case, and hyphens for what is neither letter nor digit."""
+    return re.sub("[^a-z0-9]+", "-", title.lower()).strip("-")
+
+
 def _fitted(
     documents: Documents, product: Product, panel: Panel | Controls | Records
 ) -> Panel | Controls | Records | None:
@@ -204,7 +209,7 @@ class _Writer:
             "version": 1,
             "kibanaSavedObjectMeta": {"searchSourceJSON": _json(source)},
         }
-        id_ = self._id(f"{page.slug}-{_slug(title)}")
+        id_ = self._id(f"{page.slug}-{slug(title)}")
         return _object("visualization", id_, attributes, references)
 
     def _search(self, page: Dashboard, records: Records) -> SavedObject:
@@ -225,7 +230,7 @@ class _Writer:
             "version": 1,
             "kibanaSavedObjectMeta": {"searchSourceJSON": _json(source)},
         }
-        id_ = self._id(f"{page.slug}-{_slug(records.title)}")
+        id_ = self._id(f"{page.slug}-{slug(records.title)}")
         return _object("search", id_, attributes, [{"name": _SOURCE, **self._pattern}])
 
     def _id(self, slug: str) -> str:
@@ -263,10 +268,6 @@ def _panel(
         "panelRefName": f"panel_{n}",
         **({} if is_text else {"title": title}),
     }
-
-
-def _slug(title: str) -> str:
-    return re.sub("[^a-z0-9]+", "-", title.lower()).strip("-")
 
 
 def _json(value: Any) -> str:
