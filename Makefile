@@ -20,7 +20,7 @@ test: $(stamp) ## run the fast tests
 integration: $(stamp) .venv-emulator/.installed .venv-sam/.installed .venv-checkov/.installed .opensearch/.installed ## run the tests that build, start processes, or need Java or an emulator
 	@$(bin)/python -m pytest -m integration
 
-soak: $(stamp) .opensearch/.installed .elasticsearch/.installed ## run the long proofs
+soak: $(stamp) .opensearch/.installed .elasticsearch/.installed .iceberg/.installed ## run the long proofs
 	@$(bin)/python -m pytest -m soak
 	@HYPOTHESIS_PROFILE=soak $(bin)/python -m pytest tests/test_parse_properties.py
 
@@ -63,8 +63,8 @@ lock: $(stamp) ## write requirements/*.txt anew
 $(stamp): requirements/dev.txt pyproject.toml tools/setup.sh hatch_build.py $(wildcard src/vpcflow/native/*.[ch])
 	@tools/setup.sh
 
-# A server as jars: its version, and so that of all it needs, is in the pom.xml.
-.opensearch/.installed .elasticsearch/.installed: .%/.installed: tests/%/pom.xml
+# A program as jars: its version, and so that of all it needs, is in the pom.xml.
+.opensearch/.installed .elasticsearch/.installed .iceberg/.installed: .%/.installed: tests/%/pom.xml
 	@echo "setup: copying $* into .$* (once)"
 	@rm -rf .$*
 	@mvn --quiet --batch-mode --file tests/$*/pom.xml \
@@ -75,5 +75,5 @@ $(stamp): requirements/dev.txt pyproject.toml tools/setup.sh hatch_build.py $(wi
 	@tools/environment.sh $*
 
 clean: ## remove what was made, the demo's files too
-	rm -rf .venv .venv-* .opensearch .elasticsearch build dist demo deploy/.aws-sam bench/data .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* .opensearch .elasticsearch .iceberg build dist demo deploy/.aws-sam bench/data .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -269,6 +269,21 @@ def test_a_column_that_turns_up_late_is_added_and_earlier_flows_have_none(tmp_pa
     assert rows_of(tmp_path, "cost_centre") == [(None,), (None,), (None,), ("42",)]
 
 
+@pytest.mark.parametrize("name", ["a.b", "x-y", "ü", "9", "select"])
+def test_a_column_of_any_name_is_kept(name: str, tmp_path: Path):
+    write(tmp_path, identified(V2 | {name: "kept"}))
+
+    with table_of(tmp_path) as table:
+        found = table.scan().to_arrow()
+    assert found[name].to_pylist() == ["kept"]
+
+
+def test_flows_read_back_from_a_table_s_files_get_their_time_anew(tmp_path: Path):
+    write(tmp_path, identified(V2 | {"flow_time": "2001-01-01"}))
+
+    assert rows_of(tmp_path, "flow_time") == [(dt.datetime.fromtimestamp(END, dt.UTC),)]
+
+
 def test_a_column_removed_from_ours_stays_and_is_null(tmp_path: Path):
     write(tmp_path, identified(V2 | {"old_field": "1"}))
 

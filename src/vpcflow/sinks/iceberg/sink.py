@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from typing import TYPE_CHECKING
 
@@ -86,7 +87,9 @@ class IcebergSink:
             raise SinkError("flows for an Iceberg table need event_id, by which a batch is told")
         self._content.add(flows.column("event_id"))
         if self._there is None and flows.num_rows:
-            self._hold(flows.append_column(FLOW_TIME, _flow_time(flows)))
+            # Who reads files of a table back has the column already, as text.
+            others = flows.select([name for name in flows.schema.names if name != FLOW_TIME])
+            self._hold(others.append_column(FLOW_TIME, _flow_time(flows)))
         self._taken += flows.num_rows
         return int(flows.num_rows)
 
@@ -181,6 +184,8 @@ def open_iceberg_sink(
 ) -> IcebergSink:
     """Open the sink of a table's address; raises ``SinkError``."""
     catalog = open_catalog(address)
+    # Runs of many machines share a table, and files of one name would replace each other.
+    run_id = f"{run_id}-{secrets.token_hex(4)}"
     try:
         return IcebergSink(
             catalog, address.table, run_id, columns=columns, batch_id=batch_id, say=say
