@@ -86,6 +86,7 @@ class Decorator:
             response_limit_bytes=settings.response_limit_bytes,
             log_statuses=_narrower(settings.log_statuses, LOG_STATUSES),
             actions=_narrower(settings.actions, ACTIONS),
+            warn=telemetry.warn,
         )
 
     def __call__(self, event: Any, context: Any) -> dict[str, Any]:

@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 from vpcflow.enrich import ENRICHERS, enrich
 from vpcflow.linewise import BY_PLACE
 from vpcflow.stats import Books
-from vpcflow.transform import answer
+from vpcflow.transform import answer, shed
 from vpcflow.transform.fit import Fitted, Room, Rows, fit
+from vpcflow.transform.raising import only, place_of, raising_rows
 from vpcflow.transform.read import read
 from vpcflow.transform.unpack import Ready, unpack
 from vpcflow.transform.way_back import WayBack
@@ -55,7 +56,7 @@ class Transformation:
 
     ``requeue_of`` gives what puts lines back on an event's stream. With ``one_document`` a record becomes one document
     at most, without a line feed; else it becomes as many as it has lines, each ended by one. ``log_statuses`` and
-    ``actions`` are those delivered, None for any.
+    ``actions`` are those delivered, None for any. ``warn`` is told of defects.
     """
 
     def __init__(
@@ -68,12 +69,14 @@ class Transformation:
         response_limit_bytes: int = 5_000_000,
         log_statuses: frozenset[str] | None = None,
         actions: frozenset[str] | None = None,
+        warn: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.references = references
         self.requeue_of = requeue_of
         self.schema = schema
         self.one_document = one_document
         self.limit_bytes = response_limit_bytes
+        self.warn = warn
         self.last_step = 0
         self._filters = {"log_status": log_statuses, "action": actions}
 
@@ -111,8 +114,8 @@ class _Batch:
     The work on one event. Records and lines go by their numbers.
 
     ``bad`` and ``ready`` are the pieces of each record that are no flows; ``places`` are the lines of the flows that
-    passed the filters, ``place_records`` their records. ``further`` are the pieces that go back since their record may
-    be one document only.
+    passed the filters, ``place_records`` their records. ``further`` are the pieces that are not delivered with their
+    record: it may be one document only, or they raise.
     """
 
     def __init__(
@@ -137,6 +140,8 @@ class _Batch:
         for one in self.unpacked.ready:
             self.ready.setdefault(one.record, []).append(one)
         self.further: set[Piece] = set()
+        self.raising: list[int] = []
+        self.reference: Reference | None = None
         requeue = how.requeue_of(firehose) if firehose.takes_puts else None
         self.back = WayBack(self.unpacked, layouts, requeue)
 
@@ -231,6 +236,38 @@ class _Batch:
 
     def _fitted(self) -> Fitted:
         """Enrich and encode what is to be delivered, to the size there is room for."""
+        try:
+            return self._fit()
+        except Exception as error:
+            # A defect that one line meets must not cost the others.
+            if self.reference is None:
+                raise
+            self._part_raising(self.reference)
+            self.how.warn(f"{len(self.raising)} lines were left out: {place_of(error)}, a defect")
+            return self._fit()
+
+    def _part_raising(self, reference: Reference) -> None:
+        """Let lines go back that cannot be enriched or encoded, where their record has others; else it fails."""
+
+        def work(flows: pa.RecordBatch) -> object:
+            return shed.documents(self.how.enriched(flows, reference), self.how.schema)
+
+        for at, batch in enumerate(self.flows):
+            rows = raising_rows(batch, work)
+            # What goes back anyhow may raise where it comes again.
+            self.raising.extend(p for p in _places(batch)[rows].tolist() if p not in self.further)
+            self.flows[at] = only(batch, np.delete(np.arange(batch.num_rows), rows))
+        self.further.update(self.raising)
+        left = {*self.ready, *self.filtered, *self.bad}
+        left.update(self.record_of[np.setdiff1d(self.places, self.raising)].tolist())
+        for place in self.raising:
+            record = self.unpacked.records[place]
+            if record in left:
+                self.back.add(record, [place], "raised")
+            else:
+                self.back.fail(record, "raised")
+
+    def _fit(self) -> Fitted:
         rows = self._rows()
         ready = {}
         for record, documents in self.ready.items():
@@ -257,8 +294,10 @@ class _Batch:
                 kept.append(batch)
         if not kept:
             return []
-        reference = self.how.references.reference(kept)
-        return [Rows(self.how.enriched(b, reference), self.record_of[_places(b)]) for b in kept]
+        if self.reference is None:
+            self.reference = self.how.references.reference(kept)
+        enriched = (self.how.enriched(batch, self.reference) for batch in kept)
+        return [Rows(done, self.record_of[_places(done)]) for done in enriched]
 
     def _room(self, rows: Sequence[Rows], ready: Mapping[int, object]) -> Room:
         """Say what each answer costs; one that may yet fail costs what it costs then."""
@@ -344,6 +383,7 @@ class _Batch:
             answered_failed=results["ProcessingFailed"],
             shed_documents=fitted.shed_documents,
             shed_fields=fitted.shed.total(),
+            lines_raised=len(self.raising),
         )
         counts.update({f"shed_{name}": number for name, number in fitted.shed.items()})
         counts.update(f"failed_{reason}" for reason in self.back.failed.values())
