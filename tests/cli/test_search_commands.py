@@ -109,7 +109,7 @@ def test_a_busy_server_is_said_once_and_gets_all(
         done = vpcflow("enrich", "--geo", "off", "--to", url_of(proxy.netloc), log)
 
     assert done.status == 0
-    assert done.err.count("goes again, for up to 900 s") == 1
+    assert done.err.count("it goes again, for up to 900 s") == 1
     assert count(opensearch) == FLOWS
 
 

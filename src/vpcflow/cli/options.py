@@ -108,7 +108,7 @@ RetryFor = Annotated[
     typer.Option(
         "--retry-for",
         metavar="SECONDS",
-        min=0,
+        min=1,
         help="To a search server: how long to try again what it does not take, or while it is away.",
     ),
 ]

@@ -50,11 +50,15 @@ def search_sink(to: str, encode: Encode, schema: str, searching: Searching) -> S
     if not placing.meets_itself:
         searching.warn(_no_guarantee(placing))
 
-    def on_trouble(_: str) -> None:
-        searching.warn(
-            f"{url.server} does not take all that is sent: what it refuses goes again, for up to"
-            f" {searching.retry_for_s:,.0f} s"
-        )
+    told: list[str] = []
+
+    def on_trouble(why: str) -> None:
+        if not told:
+            told.append(why)
+            searching.warn(
+                f"{url.server} does not take all that is sent ({why}): it goes again, for up to"
+                f" {searching.retry_for_s:,.0f} s"
+            )
 
     def prepare() -> None:
         patient = PatientServer(server, within_s=searching.retry_for_s, on_trouble=on_trouble)

@@ -139,16 +139,19 @@ def test_a_slice_is_laid_out_as_the_whole_is():
     assert lines(documents.slice(40, 5)) == lines(documents)[80:90]
 
 
-def test_documents_are_cut_to_the_limits_of_a_request(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize(("most_bytes", "most"), [(20_000, 1000), (1_000_000, 25)])
+def test_documents_are_cut_to_the_limits_of_a_request(
+    monkeypatch: pytest.MonkeyPatch, most_bytes: int, most: int
+):
     given = identified(1000)
     whole = of(given)
-    monkeypatch.setattr(module, "MAX_BYTES", 20_000)
-    monkeypatch.setattr(module, "MAX_DOCUMENTS", 25)
+    monkeypatch.setattr(module, "MAX_BYTES", most_bytes)
+    monkeypatch.setattr(module, "MAX_DOCUMENTS", most)
 
     parts = list(documents_of(given, DAILY, encode_flat))
 
-    assert max(part.rows for part in parts) <= 25
-    assert max(part.size_bytes for part in parts) <= 20_000
+    assert max(part.rows for part in parts) <= most
+    assert max(part.size_bytes for part in parts) <= most_bytes
     assert lines(joined(parts)) == lines(whole)
 
 

@@ -163,6 +163,15 @@ def test_a_server_that_takes_no_more_ends_the_run_and_is_counted():
     assert books.failed == read - 20
 
 
+def test_a_server_that_does_not_take_the_last_flows_fails_the_end():
+    sink = opened(FakeSearchServer(*[answering(503)] * 1000))
+
+    with pytest.raises(SinkError, match=r"takes no more \(503\): 10 documents"), sink:
+        sink.write(identified(10))
+
+    assert sink.settled() == Settled(failed=10)
+
+
 def test_what_waits_at_an_end_with_an_exception_is_not_sent():
     server = FakeSearchServer()
     sink = opened(server)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from vpcflow.rejects import reject
 from vpcflow.sinks import Settled
-from vpcflow.sinks.opensearch.bulk import Outcome, Pause
 from vpcflow.sinks.opensearch.documents import MAX_BYTES, MAX_DOCUMENTS, documents_of, joined
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     from vpcflow.json_lines import Encode
     from vpcflow.rejects import Reject
+    from vpcflow.sinks.opensearch.bulk import Outcome, Pause
     from vpcflow.sinks.opensearch.documents import Documents, Placing
 
 CONCURRENCY = 4
@@ -115,9 +115,6 @@ class BulkWriter:
         self._waiting.clear()
         self._waiting_bytes = self._waiting_count = 0
         self._collect(at_most=self._concurrency - 1)
-        if self.is_over:
-            self._note(documents, Outcome(failed=documents.rows))
-            return
         future = self._threads.submit(self._sender.send, documents, self._within_s())
         self._running[future] = documents
 
