@@ -2,13 +2,16 @@ import ipaddress
 import random
 
 import maxminddb
+import numpy as np
 import pyarrow as pa
 import pytest
 from mmdb_writer import METADATA_MAGIC, Encoder
 
+from vpcflow import native
 from vpcflow.addresses import parse_addresses
 from vpcflow.errors import ReferenceDataError
 from vpcflow.geo.mmdb import Mmdb
+from vpcflow.geo.mmdb_metadata import metadata_of, read_metadata
 
 SEPARATOR = bytes(16)
 
@@ -56,6 +59,31 @@ def test_records_are_those_maxminddb_finds(write_mmdb, ip_version, record_size, 
     assert [by_record[record] for record in records] == expected
     assert [record == 0 for record in records] == [found is None for found in expected]
     assert len({found["network"] for found in expected if found}) == len(set(records) - {0})
+
+
+@pytest.mark.parametrize("record_size", [24, 28, 32])
+@pytest.mark.parametrize("ip_version", [4, 6])
+def test_metadata_is_what_maxminddb_reads(write_mmdb, ip_version, record_size):
+    path = write_mmdb({"0.0.0.0/1": {"a": 1}}, ip_version=ip_version, record_size=record_size)
+
+    metadata = Mmdb(path).metadata
+
+    assert metadata == metadata_of(maxminddb.open_database(path).metadata())
+    assert metadata.description == "Places of test"
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [(b"record_size", b"record_bits"), (b"Test-City", b"Test-C\xc3ty"), (METADATA_MAGIC, b"")],
+)
+def test_unusual_metadata_are_left_to_maxminddb(write_mmdb, right, wrong):
+    data = write_mmdb({"0.0.0.0/1": {"a": 1}}).read_bytes()
+    damaged = data.replace(right, wrong)
+
+    is_read = read_metadata(np.frombuffer(data, np.uint8)) is not None
+
+    assert is_read == native.is_available()
+    assert read_metadata(np.frombuffer(damaged, np.uint8)) is None
 
 
 def write_large(path, record_size, left, right):

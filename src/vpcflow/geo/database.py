@@ -59,7 +59,7 @@ class GeoDatabase:
     @property
     def description(self) -> str | None:
         """The English description in the file."""
-        return self._mmdb.metadata.description.get("en")
+        return self._mmdb.metadata.description
 
     @property
     def build_date(self) -> date:

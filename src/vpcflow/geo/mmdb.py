@@ -1,8 +1,9 @@
 """
 MMDB files: the search tree walked for many addresses at once.
 
-The format: https://maxmind.github.io/MaxMind-DB/. ``maxminddb`` reads the metadata and decodes the data; the walk is
-numpy on the mapped file, a level of the tree for all addresses in one step.
+The format: https://maxmind.github.io/MaxMind-DB/. Compiled code reads it; without that, ``maxminddb`` reads the
+metadata and decodes the data, and the walk is numpy on the mapped file, a level of the tree for all addresses in one
+step.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy.typing as npt
 
 from vpcflow import native
 from vpcflow.errors import ReferenceDataError
+from vpcflow.geo.mmdb_metadata import metadata_of, read_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from maxminddb import Reader
-    from maxminddb.reader import Metadata
 
     from vpcflow.addresses import Addresses
 
@@ -45,11 +46,12 @@ class Mmdb:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._reader = _open(path)
-        self.metadata: Metadata = self._reader.metadata()
+        self._data = _mapped(path)
+        self.metadata = read_metadata(self._data) or metadata_of(self._reader.metadata())
         self._node_count = self.metadata.node_count
         self._record_bits = self.metadata.record_size
-        self._data = self._mapped()
+        if self._node_count * self._record_bits // 4 + _SEPARATOR_BYTES > len(self._data):
+            raise self._corrupt("it ends within its search tree")
         self._tree = self._as_nodes()
         self.section = self._data[self._node_count * self._record_bits // 4 + _SEPARATOR_BYTES :]
         """The data section of the file, where the records are."""
@@ -151,12 +153,9 @@ class Mmdb:
         prefixes = np.arange(1 << _START_BITS, dtype=np.uint64)
         return self._walk(np.full(len(prefixes), root), prefixes, _START_BITS)
 
-    def _mapped(self) -> npt.NDArray[np.uint8]:
-        with self.path.open("rb") as file:
-            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        if self._node_count * self._record_bits // 4 + _SEPARATOR_BYTES > len(data):
-            raise self._corrupt("it ends within its search tree")
-        return np.frombuffer(data, np.uint8)
+    @cached_property
+    def _reader(self) -> Reader:
+        return _open(self.path)
 
     def _as_nodes(self) -> npt.NDArray[np.uint32]:
         """See the search tree as an array of nodes by side (left, right), the 4 bytes each record is in."""
@@ -173,21 +172,34 @@ class Mmdb:
         )
 
 
+def _mapped(path: Path) -> npt.NDArray[np.uint8]:
+    try:
+        with path.open("rb") as file:
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError) as error:
+        raise _refusal(path, error) from error
+    return np.frombuffer(data, np.uint8)
+
+
 def _open(path: Path) -> Reader:
-    # Imported at first use: flows without geography need not wait for it.
+    # Few runs need it, and it takes as long to import as a small file to read.
     import maxminddb
 
     try:
         return maxminddb.open_database(path)
-    except FileNotFoundError as error:
-        raise ReferenceDataError(
+    except (maxminddb.InvalidDatabaseError, OSError, ValueError, TypeError) as error:
+        raise _refusal(path, error) from error
+
+
+def _refusal(path: Path, error: Exception) -> ReferenceDataError:
+    if isinstance(error, FileNotFoundError):
+        return ReferenceDataError(
             f"no geolocation database at {str(path)!r}: check the path, or run `vpcflow geo fetch`"
-        ) from error
-    except OSError as error:
-        raise ReferenceDataError(
+        )
+    if isinstance(error, OSError):
+        return ReferenceDataError(
             f"cannot read the geolocation database {str(path)!r}: {error.strerror or error}"
-        ) from error
-    except (maxminddb.InvalidDatabaseError, ValueError, TypeError) as error:
-        raise ReferenceDataError(
-            f"{str(path)!r} is no MMDB file, or a damaged one: give the unpacked .mmdb itself, or get it again"
-        ) from error
+        )
+    return ReferenceDataError(
+        f"{str(path)!r} is no MMDB file, or a damaged one: give the unpacked .mmdb itself, or get it again"
+    )
