@@ -309,3 +309,18 @@ def test_rendered_objects_are_those_that_are_installed(vpcflow: Vpcflow, start: 
 
     assert sent == [rendered.out]
     assert dashboards.objects == {}
+
+
+def test_a_key_with_the_end_of_a_line_is_not_shown(
+    vpcflow: Vpcflow, start: Start, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("VPCFLOW_OPENSEARCH_API_KEY", "a2V5\n")
+
+    done = vpcflow(
+        *("dashboards", "install", "--product", "opensearch"),
+        *("--dashboards", start(FakeDashboards("osd-xsrf"))),
+    )
+
+    assert done.status == 1
+    assert "a character that no header may have" in done.err
+    assert "a2V5" not in done.err

@@ -77,6 +77,12 @@ class Web:
             raise SinkError(
                 f"cannot reach {self.address}: {_reason(error)}; see that it runs there, and that you may"
             ) from None
+        except ValueError:
+            # It quotes the header, which may be the one that lets you in.
+            raise SinkError(
+                f"nothing was sent to {self.address}: what lets you in, or the tenant, has a character that no header"
+                " may have, as the end of a line"
+            ) from None
         finally:
             connection.close()
         return Answer(response.status, _read(text), response.headers.get("Location", ""))
