@@ -37,7 +37,7 @@ class Read(NamedTuple):
     ``misfits`` are the places of lines left out, counted from 0, ascending: what they are is not known.
     """
 
-    table: pa.Table
+    batch: pa.RecordBatch
     misfits: npt.NDArray[np.int32]
 
 
@@ -45,20 +45,28 @@ def read_lines(plain: bytes, layout: Layout, lines: int) -> Read | None:
     """Read plain text of that many lines as columns; None where many lines do not fit, or none may be left out."""
     read = native.read_columns(plain, lines, layout.kinds)
     if read is not None:
-        return Read(pa.Table.from_arrays(read.arrays, list(layout.columns)), read.misfits)
+        return Read(_batch(read.arrays, layout), read.misfits)
     table = read_plainly(plain, layout, lines)
-    return None if table is None else Read(table, np.zeros(0, np.int32))
+    return None if table is None else Read(_whole(table, layout), np.zeros(0, np.int32))
 
 
-def read_checked(plain: bytes, layout: Layout, lines: int) -> pa.Table:
+def read_checked(plain: bytes, layout: Layout, lines: int) -> pa.RecordBatch:
     """Read plain text of that many lines, all known to fit, as ``read_lines`` does."""
     read = native.read_columns(plain, lines, layout.kinds)
     if read is not None and not len(read.misfits):
-        return pa.Table.from_arrays(read.arrays, list(layout.columns))
+        return _batch(read.arrays, layout)
     table = _read_csv(plain, layout)
     if table is None or table.num_rows != lines:
         raise AssertionError(f"checked lines do not read as columns of {layout}")
-    return _encode_texts(table)
+    return _whole(_encode_texts(table), layout)
+
+
+def _batch(arrays: list[pa.Array], layout: Layout) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays(arrays, list(layout.columns))
+
+
+def _whole(table: pa.Table, layout: Layout) -> pa.RecordBatch:
+    return _batch([_one_chunk(column) for column in table.columns], layout)
 
 
 def read_plainly(plain: bytes, layout: Layout, lines: int) -> pa.Table | None:
@@ -132,17 +140,16 @@ def _is_loose(texts: pa.Array) -> bool:
     return bool((np.diff(ends) == 0).any() or (codes < 32).any())
 
 
-def has_stamp(table: pa.Table) -> bool:
+def has_stamp(batch: pa.RecordBatch) -> bool:
     """Tell whether the first column has what may be the time CloudWatch's exports write before a record."""
-    first = table.column(0).type
-    return pa.types.is_dictionary(first) and any(
-        pc.any(pc.match_substring_regex(chunk.dictionary, r"^20\d\d-\d\d-\d\dT")).as_py()
-        for chunk in table.column(0).chunks
+    first = batch.column(0)
+    return pa.types.is_dictionary(first.type) and bool(
+        pc.any(pc.match_substring_regex(first.dictionary, r"^20\d\d-\d\d-\d\dT")).as_py()
     )
 
 
 def finish(
-    table: pa.Table, layout: Layout, block: Lines, at: npt.NDArray[np.int64]
+    read: pa.RecordBatch, layout: Layout, block: Lines, at: npt.NDArray[np.int64]
 ) -> tuple[pa.RecordBatch, list[Reject], npt.NDArray[np.bool_]]:
     """
     Make the batch of one layout's rows: texts to dictionaries, tags decoded, times to seconds, places appended.
@@ -152,11 +159,11 @@ def finish(
     rows kept.
     """
     arrays = {}
-    good = np.ones(table.num_rows, np.bool_)
-    for name, kind in zip(layout.columns, layout.kinds, strict=True):
+    good = np.ones(read.num_rows, np.bool_)
+    for name, kind, column in zip(layout.columns, layout.kinds, read.columns, strict=True):
         if name in ADDED_BY_COLUMN:
             continue
-        arrays[name], fine = finish_column(_one_chunk(table.column(name)), kind)
+        arrays[name], fine = finish_column(column, kind)
         if fine is not None:
             good &= fine
     arrays |= places(block, at)

@@ -242,8 +242,8 @@ def _parse_group(
         at, lines = _checked(sheet, np.array(rows, np.int64), layout, rejects)
         if not lines:
             continue
-        table = columns.read_checked(b"\n".join(lines), layout, len(lines))
-        batch, failed, good = columns.finish(table, layout, sheet.block, at)
+        read = columns.read_checked(b"\n".join(lines), layout, len(lines))
+        batch, failed, good = columns.finish(read, layout, sheet.block, at)
         rejects.extend(failed)
         if batch.num_rows:
             parts.append(batch)

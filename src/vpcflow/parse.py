@@ -78,12 +78,12 @@ def _parse_whole(
     if only is None or careful.all_text(only):
         return None
     read = columns.read_lines(text, only, len(block.numbers) - headers)
-    if read is None or columns.has_stamp(read.table):
+    if read is None or columns.has_stamp(read.batch):
         return None
-    if layout is None and not possible and _mixes_defaults(read.table):
+    if layout is None and not possible and _mixes_defaults(read.batch):
         return None
     at = np.delete(np.arange(headers, len(block.numbers)), read.misfits)
-    batch, rejects, good = columns.finish(read.table, only, block, at)
+    batch, rejects, good = columns.finish(read.batch, only, block, at)
     batches = (batch,) if batch.num_rows else ()
     whole = Parsed(batches, tuple(rejects), headers, 0, layout, (stated,) if stated else ())
     if not len(read.misfits):
@@ -123,10 +123,10 @@ def _only(possible: Sequence[Layout], text: bytes) -> Layout | None:
     return possible[0] if len(set(possible)) == 1 else None
 
 
-def _mixes_defaults(table: pa.Table) -> bool:
+def _mixes_defaults(batch: pa.RecordBatch) -> bool:
     """Tell whether some lines are not of the default layout all were read by: the second token is what counts."""
-    second = table.column(1).combine_chunks()
+    second = batch.column(1)
     texts: list[str] = second.dictionary.to_pylist()
-    if table.num_columns == len(DEFAULT.names):
+    if batch.num_columns == len(DEFAULT.names):
         return linewise.TRANSIT_GATEWAY in texts
     return texts != [linewise.TRANSIT_GATEWAY] or bool(second.null_count)

@@ -44,7 +44,7 @@ class _Room(NamedTuple):
     """The memory a column is read into; of numbers ``offsets`` and ``data`` are empty."""
 
     kind: int
-    values: npt.NDArray[np.int32] | npt.NDArray[np.int64]
+    values: pa.Buffer
     nulls: npt.NDArray[np.uint8]
     offsets: npt.NDArray[np.int32]
     data: npt.NDArray[np.uint8]
@@ -78,8 +78,7 @@ def read_at(
     functions: Compiled, at: int, size: int, lines: int, kinds: Sequence[str]
 ) -> Read | None:
     """Do the work of ``read_columns`` on text anywhere in memory: ``at`` is its address."""
-    rooms = _rooms([_KINDS.get(kind, _TEXT) for kind in kinds], lines, size)
-    columns = (_Column * len(rooms))(*map(_column, rooms))
+    rooms, columns = _rooms([_KINDS.get(kind, _TEXT) for kind in kinds], lines, size)
     misfits, count = np.empty(lines // MISFITS_ONE_IN + 1, np.int32), ctypes.c_int64()
     rows = functions.read_columns(
         at,
@@ -98,35 +97,38 @@ def read_at(
     return Read(arrays, np.sort(misfits[: count.value]))
 
 
-def _rooms(kinds: Sequence[int], lines: int, size: int) -> list[_Room]:
+def _rooms(
+    kinds: Sequence[int], lines: int, size: int
+) -> tuple[list[_Room], ctypes.Array[_Column]]:
     # Memory from the system itself is taken page by page, as it is written to, and goes back as soon as it is let go:
     # so there may be room for distinct values of any number and length.
     texts = kinds.count(_TEXT)
     memory = mmap.mmap(-1, texts * (4 * (lines + 1) + size) + 1)
     offsets = np.frombuffer(memory, np.int32, texts * (lines + 1)).reshape(texts, lines + 1)
     data = np.frombuffer(memory, np.uint8, texts * size, offsets.nbytes).reshape(texts, size)
-    of_texts = iter(zip(offsets, data))
-    return [
-        _Room(
-            kind,
-            np.empty(lines, np.int64) if kind == _INT64 else np.empty(lines, np.int32),
-            np.zeros(lines // 8 + 1, np.uint8),
-            *(next(of_texts) if kind == _TEXT else _NO_TEXTS),
+    nulls = np.zeros((len(kinds), lines // 8 + 1), np.uint8)
+    offsets_at, data_at, nulls_at = address_of(offsets), address_of(data), address_of(nulls)
+    rooms, columns = [], (_Column * len(kinds))()
+    text = 0
+    for place, kind in enumerate(kinds):
+        values = pa.py_buffer(np.empty(lines, np.int64 if kind == _INT64 else np.int32))
+        own = (offsets[text], data[text]) if kind == _TEXT else _NO_TEXTS
+        rooms.append(_Room(kind, values, nulls[place], *own))
+        columns[place] = _Column(
+            values.address,
+            nulls_at + place * nulls.shape[1],
+            offsets_at + text * 4 * (lines + 1),
+            data_at + text * size,
+            kind=kind,
         )
-        for kind in kinds
-    ]
-
-
-def _column(room: _Room) -> _Column:
-    places = (room.values, room.nulls, room.offsets, room.data)
-    return _Column(*(address_of(place) for place in places), 0, 0, room.kind)
+        text += kind == _TEXT
+    return rooms, columns
 
 
 def _array(room: _Room, column: _Column, rows: int) -> pa.Array:
     valid = pa.py_buffer(~room.nulls) if column.null_count else None
-    values = [valid, pa.py_buffer(room.values[:rows])]
     type_ = pa.int64() if room.kind == _INT64 else pa.int32()
-    numbers = pa.Array.from_buffers(type_, rows, values, column.null_count)
+    numbers = pa.Array.from_buffers(type_, rows, [valid, room.values], column.null_count)
     if room.kind != _TEXT:
         return numbers
     offsets = room.offsets[: column.distinct + 1].copy()
