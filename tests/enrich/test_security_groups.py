@@ -1,7 +1,8 @@
 import pytest
 from enriching import CAPTURED_AT, added, eni, flows, inventory, snapshot
 
-from vpcflow.enrich import Reference
+from vpcflow.enrich import Answers, Reference
+from vpcflow.enrich.security_groups import add_security_groups
 from vpcflow.inventory import Inventory
 
 ALL = "security_group_ids security_group_names inventory_state inventory_age_s"
@@ -113,3 +114,13 @@ def test_flows_without_any_time_are_answered_by_an_only_snapshot():
     )
 
     assert rows == [(["sg-1", "sg-2"], "stale")]
+
+
+def test_lists_nobody_wants_are_not_taken():
+    batch = at(CAPTURED_AT)
+    answers = Answers(batch, Reference(inventory=ONE), {"security_group_ids"})
+
+    columns = add_security_groups(batch, answers)
+
+    assert columns["security_group_ids"].to_pylist() == [["sg-1", "sg-2"]]
+    assert "security_group_names" not in columns

@@ -75,7 +75,7 @@ def enrich(
     wanted = set(every if columns is None else columns)
     _refuse("no enricher adds", wanted.difference(every))
     _refuse("the flows have already", wanted.intersection(flows.schema.names))
-    answers = Answers(flows, reference)
+    answers = Answers(flows, reference, wanted)
     added: dict[str, pa.Array] = {}
     for enricher in _needed(wanted):
         seen = flows

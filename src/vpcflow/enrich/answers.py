@@ -17,6 +17,8 @@ from vpcflow.inventory import NO_TIME
 from vpcflow.special_ranges import classify
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from vpcflow.enrich.reference import Reference
     from vpcflow.inventory import Interfaces, Located
 
@@ -45,11 +47,21 @@ class Ends(NamedTuple):
 
 
 class Answers:
-    """The answers for one batch; ``flows`` are as the parser made them, without what enrichers have added."""
+    """
+    The answers for one batch; ``flows`` are as the parser made them, without what enrichers have added.
 
-    def __init__(self, flows: pa.RecordBatch, reference: Reference) -> None:
+    An enricher may leave out columns that are not ``wanted``; None is all.
+    """
+
+    def __init__(
+        self,
+        flows: pa.RecordBatch,
+        reference: Reference,
+        wanted: Collection[str] | None = None,
+    ) -> None:
         self.flows = flows
         self.reference = reference
+        self._wanted = wanted
         self.columns: dict[str, pa.Array] = dict(zip(flows.schema.names, flows.columns))
         """By name, at once: Arrow looks each name up among all, and makes an array of each each time."""
         self._addresses: dict[str, Addresses] = {}
@@ -167,6 +179,10 @@ class Answers:
         return inventory.owns(
             own.rows, self.column(name), located=located.take(self.ends.numbers[name])
         )
+
+    def wants(self, added: str) -> bool:
+        """Tell whether an added column is wanted."""
+        return self._wanted is None or added in self._wanted
 
     def nulls(self, added: str) -> pa.Array:
         """Give an all-null column in place of an added one."""

@@ -34,9 +34,14 @@ def add_security_groups(flows: pa.RecordBatch, answers: Answers) -> dict[str, pa
     if inventory is None or own is None:
         return {column: answers.nulls(column) for column in _COLUMNS}
     rows = row_indices(own.rows)
+    # To take lists costs most of all.
+    lists = {
+        column: getattr(inventory.interfaces, column).take(rows)
+        for column in ("security_group_ids", "security_group_names")
+        if answers.wants(column)
+    }
     return {
-        "security_group_ids": inventory.interfaces.security_group_ids.take(rows),
-        "security_group_names": inventory.interfaces.security_group_names.take(rows),
+        **lists,
         "inventory_state": dictionary_array(own.state.astype(np.int32), texts_of(INVENTORY_STATES)),
         "inventory_age_s": pa.array(own.age_s, mask=own.state == _UNKNOWN),
     }
