@@ -162,6 +162,18 @@ def test_lines_without_header_have_the_layout_of_the_inventorys_flow_log(
     assert done.documents[0]["direction"] == "egress"
 
 
+def test_an_inventory_with_what_is_no_text_is_a_clear_error(
+    vpcflow: Vpcflow, tmp_path: Path
+) -> None:
+    odd = {**interface(OWN, "10.0.1.24", "app"), "Description": {"text": 1}}
+    (tmp_path / "enis.json").write_text(json.dumps({"NetworkInterfaces": [odd]}))
+
+    done = vpcflow("enrich", "--inventory", tmp_path, given=FLOW.encode())
+
+    assert done.status == 1
+    assert "has {'text': 1} where EC2 gives text" in done.err
+
+
 def test_a_missing_inventory_is_status_1(vpcflow: Vpcflow) -> None:
     done = vpcflow("enrich", "--inventory", "nowhere/", given=FLOW.encode())
 

@@ -213,8 +213,11 @@ def _inventory_of(snapshots: Sequence[Snapshot]) -> Inventory:
     """Make an inventory; raises InventoryError where what a hand has written is not of the types it should be."""
     try:
         with _collector_at_rest():
-            return Inventory(snapshots)
-    except (TypeError, ValueError) as error:
+            inventory = Inventory(snapshots)
+            # Now, not amid the first batch, where it would cost flows.
+            inventory.interfaces.make_all()
+            return inventory
+    except (TypeError, ValueError, InventoryError) as error:
         raise InventoryError(f"{snapshots[-1].origin}: makes no inventory: {error}") from error
 
 

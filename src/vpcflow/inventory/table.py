@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 
+from vpcflow.errors import InventoryError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -25,6 +27,8 @@ class InterfaceTable:
     """
     All versions of all ENIs: every field is a column of one row a version, made at first use; null where not known.
 
+    What a hand has written may not be of the types it should be: then the first use raises ``InventoryError``.
+
     Text is ``dictionary<int32, string>`` with distinct values, groups are lists of that, sorted by group id, names in
     the order of the ids (null elements where a name is not known). ``tags`` are lists of structs of key and value, both
     text, sorted by key.
@@ -33,6 +37,12 @@ class InterfaceTable:
     def __init__(self, versions: Sequence[EniVersion]) -> None:
         self._versions = versions
         self._enis = [version.eni for version in versions]
+
+    def make_all(self) -> None:
+        """Make all columns now, so that a value that is no text raises ``InventoryError`` here."""
+        for name, column in vars(InterfaceTable).items():
+            if isinstance(column, cached_property):
+                getattr(self, name)
 
     @cached_property
     def interface_id(self) -> pa.DictionaryArray:
@@ -84,7 +94,13 @@ class InterfaceTable:
 
 
 def _text(values: Sequence[str | None]) -> pa.DictionaryArray:
-    return pa.array(values, pa.string()).dictionary_encode()
+    try:
+        return pa.array(values, pa.string()).dictionary_encode()
+    except (TypeError, ValueError) as error:
+        wrong = next(value for value in values if not isinstance(value, str | None))
+        raise InventoryError(
+            f"a network interface has {wrong!r} where EC2 gives text; capture the inventory anew"
+        ) from error
 
 
 def _tags(values: Sequence[Tags]) -> pa.ListArray:
