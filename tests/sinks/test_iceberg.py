@@ -166,6 +166,23 @@ def test_metadata_says_of_each_column_how_many_nulls_it_has_and_of_some_the_boun
     assert file["file_size_in_bytes"] == data_files(tmp_path)[0].stat().st_size
 
 
+def test_bounds_are_those_of_all_row_groups_of_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(partitions, "ROWS", 5)
+
+    write(tmp_path, some(5, first=10), some(5, first=90), some(5, first=50))
+
+    with table_of(tmp_path) as table:
+        (file,) = table.inspect.files().to_pylist()
+        planned = list(table.scan(GreaterThanOrEqual("bytes", 94)).plan_files())
+        left_out = list(table.scan(GreaterThanOrEqual("bytes", 95)).plan_files())
+    assert len(file["split_offsets"]) == 3
+    metrics = file["readable_metrics"]["bytes"]
+    assert (metrics["lower_bound"], metrics["upper_bound"]) == (10, 94)
+    assert (len(planned), len(left_out)) == (1, 0)
+
+
 def test_one_run_is_one_snapshot_however_many_files_it_has(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -349,6 +366,33 @@ def test_a_table_its_owner_has_partitioned_otherwise_is_written_so(
     assert len(parts) == len(set(parts)) > 1
     if isinstance(expected, set) and column != "flow_time":
         assert set(parts) == expected
+
+
+def test_a_table_partitioned_by_several_columns_has_a_file_for_each_value_of_all(tmp_path: Path):
+    write(tmp_path)
+    with table_of(tmp_path) as table, table.update_spec() as update:
+        update.add_field("action", "identity", "action")
+    rows = [
+        V2 | {"end": END + day * DAY, "action": action, "srcport": port}
+        for day, action, port in [(0, "A", 1), (1, "B", 2), (0, "B", 3), (1, "A", 4), (0, "A", 5)]
+    ]
+
+    write(tmp_path, identified(*rows, {"srcport": 6}), identified(rows[2] | {"srcport": 7}))
+
+    with table_of(tmp_path) as table:
+        files = table.inspect.files().to_pylist()
+        parts = {
+            (str(file["partition"]["flow_time_day"])[-2:], file["partition"]["action"]): file
+            for file in files
+        }
+    assert {part: file["record_count"] for part, file in parts.items()} == {
+        ("14", "A"): 2,
+        ("15", "B"): 1,
+        ("14", "B"): 2,
+        ("15", "A"): 1,
+        ("ne", None): 1,
+    }
+    assert rows_of(tmp_path, "srcport") == [(port,) for port in range(1, 8)]
 
 
 def test_a_table_of_no_partitions_is_written_so(tmp_path: Path):
