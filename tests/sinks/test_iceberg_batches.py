@@ -212,14 +212,33 @@ def test_a_conflict_with_a_run_of_the_same_batch_adds_it_once(lake: Path):
 
 
 def test_conflicts_without_end_are_an_error_that_leaves_no_file(lake: Path):
-    before = sorted(lake.rglob("*.avro"))
+    others = iter(range(100))
+
+    def other_first(earnest: Earnest) -> Any:
+        number = next(others)
+        write(lake, some(1, first=50 + number), run_id=f"other-{number}")
+        return earnest()
 
     with pytest.raises(SinkError, match=r"was not committed .*run the same again"):
+        write_with(lake, some(5), *[other_first] * 20)
+
+    assert len(data_files(lake)) == count_of(lake) == 10
+    assert len(list(lake.rglob("*.avro"))) == 2 * 10
+
+
+def test_a_conflict_with_nothing_new_may_be_with_ourselves_and_leaves_the_files(lake: Path):
+    """As a store says it that is still busy with the request before."""
+    with pytest.raises(SinkError, match="is not known"):
         write_with(lake, some(5), *[conflict] * 20)
 
-    assert data_files(lake) == []
-    assert sorted(lake.rglob("*.avro")) == before
-    assert count_of(lake) == 0
+    assert len(data_files(lake)) == 1
+
+
+def test_attempts_that_were_lost_leave_no_metadata_behind_one_that_was_not(lake: Path):
+    write_with(lake, some(5), lost, conflict, lost)
+
+    assert count_of(lake) == 5
+    assert len(list(lake.rglob("*.avro"))) == 2
 
 
 def test_a_refusal_is_an_error_at_once_that_leaves_no_file(lake: Path):

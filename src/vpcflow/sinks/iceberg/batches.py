@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -17,7 +16,6 @@ import numpy.typing as npt
 import pyarrow as pa
 from pyiceberg.exceptions import (
     BadRequestError,
-    CommitFailedException,
     ForbiddenError,
     NoSuchTableError,
     UnauthorizedError,
@@ -29,7 +27,7 @@ from vpcflow.sinks.iceberg.catalog import waiting_s
 from vpcflow.sinks.iceberg.faults import told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
@@ -111,9 +109,8 @@ def commit(
     ``UnknownOutcome`` where it is not.
     """
     spec_id = table.spec().spec_id
-    made: _Attempt | None = None
     fault: Exception | None = None
-    is_open = False  # an attempt may have ended well, or may still do so
+    standing: list[_Attempt] = []  # that may have ended well, or may still do so
     for attempt in range(_ATTEMPTS + 1):
         if attempt:
             sleep(waiting_s(attempt - 1))
@@ -124,33 +121,40 @@ def commit(
             continue
         if (found := find_batch(table.metadata, batch.id)) is not None:
             return None if _value(found, RUN_ID) == batch.run_id else found
-        if made is not None and isinstance(fault, CommitFailedException):
-            # The table has moved on and the batch is not in it: no attempt so far can end well any more.
-            made.clean()
-            is_open = False
+        standing = _possible(standing, table.metadata.current_snapshot_id)
         if attempt == _ATTEMPTS:
             break
         if table.spec().spec_id != spec_id:
-            raise _end(batch, ValueError("it was partitioned otherwise meanwhile"), is_open)
+            fault = ValueError("the table was partitioned otherwise meanwhile")
+            break
         try:
             made = _Attempt(table, files, batch)
-        except Exception as error:
-            raise _end(batch, error, is_open) from error
+        except Exception as error:  # noqa: BLE001  # of whatever kind: nothing was asked of the catalog
+            fault = error
+            break
         fault = made.fault_of_commit()
         if fault is None:
+            _possible(standing, table.metadata.current_snapshot_id)
             return None
         if isinstance(fault, _REFUSALS):
             made.clean()
             break
-        is_open = True
+        standing.append(made)
     assert fault is not None
-    raise _end(batch, fault, is_open, table.catalog.properties) from fault
+    said = told(fault, table.catalog.properties)
+    if standing:
+        raise UnknownOutcome(
+            f"whether batch {batch.id!r} was committed is not known ({said}): run the same again,"
+            " and it is added unless it is there"
+        ) from fault
+    raise SinkError(f"batch {batch.id!r} was not committed ({said}): run the same again") from fault
 
 
 class _Attempt:
     """A snapshot that is staged: its manifests are written, and the catalog does not know of it."""
 
     def __init__(self, table: Table, files: Sequence[DataFile], batch: Batch) -> None:
+        self.parent = table.metadata.current_snapshot_id
         self._transaction = table.transaction()
         update = self._transaction.update_snapshot(snapshot_properties=_properties(batch))
         merges = table.properties.get("commit.manifest-merge.enabled", "true").lower() == "true"
@@ -177,19 +181,16 @@ class _Attempt:
         self._producers = []
 
 
-def _end(
-    batch: Batch,
-    fault: Exception,
-    is_open: bool,
-    properties: Mapping[str, str] = MappingProxyType({}),
-) -> SinkError:
-    said = told(fault, properties)
-    if is_open:
-        return UnknownOutcome(
-            f"whether batch {batch.id!r} was committed is not known ({said}): run the same again,"
-            " and it is added unless it is there"
-        )
-    return SinkError(f"batch {batch.id!r} was not committed ({said}): run the same again")
+def _possible(attempts: Sequence[_Attempt], head: int | None) -> list[_Attempt]:
+    """
+    Keep the attempts that may still end well, and clean up after the others.
+
+    An attempt asks that the table be as it was: once that has moved on, and the batch is not in it, it cannot.
+    """
+    for attempt in attempts:
+        if attempt.parent != head:
+            attempt.clean()
+    return [attempt for attempt in attempts if attempt.parent == head]
 
 
 def _properties(batch: Batch) -> dict[str, str]:
