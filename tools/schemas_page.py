@@ -23,7 +23,7 @@ _WHAT = {
     "flat": "every column under its own name, as in Parquet; what to build on where nothing else is asked for",
     "appender": "what aws-vpc-flow-log-appender wrote, for its dashboards: see [migrate.md](migrate.md)",
     "ecs": f"the [Elastic Common Schema]({ECS}) {ECS_VERSION}: Elastic Security, its dashboards and detection rules",
-    "ocsf": "[OCSF](https://schema.ocsf.io) Network Activity (4001): security lakes",
+    "ocsf": "[OCSF](https://schema.ocsf.io) Network Activity (4001), 1.8.0: security lakes. See [ocsf.md](ocsf.md)",
 }
 
 _ELSEWHERE = {
@@ -100,7 +100,8 @@ def schemas_page(table: Table) -> str:
             "## Where a column lies",
             "Columns are those of [the fields](reference/fields.md); in `flat` each lies under its own name. `–` is"
             " not there. `own_endpoint` of OCSF is the end that is the interface's: `dst_endpoint` for ingress,"
-            " `src_endpoint` for egress.",
+            " `src_endpoint` for egress and where there is no traffic; without a direction it is"
+            " `network_observation_point`. `enrichments[]` is the one of the interface, or of the peer.",
             table(("column", "`appender`", "`ecs`", "`ocsf`"), _places()),
             *(f"`{column}`: {reason}." for column, reason in _ELSEWHERE.items()),
             "What is AWS's own and ECS has no field for lies below `aws.vpcflow`, under the names of Elastic's"
@@ -130,6 +131,7 @@ def schemas_page(table: Table) -> str:
             "## Where others do otherwise",
             "Tools disagree on some of these. Here the schema's own text decides, as it reads in the version above.",
             table(("what", "elsewhere", "here", "because"), _DISAGREEMENTS),
+            "Those on OCSF are [in its page](ocsf.md#where-others-do-otherwise).",
             "Why it is built so: [decision 0016](decisions/0016-documents-from-tables.md).",
         )
     )

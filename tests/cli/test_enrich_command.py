@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from commands import Vpcflow
+from ocsf_events import faults
 
 OWN, PEER = "eni-0a1b2c3d4e5f60718", "eni-0b1b2c3d4e5f60718"
 FLOW = f"2 123456789012 {OWN} 10.0.1.24 10.0.2.9 52144 5432 6 12 4840 1700000000 1700000058 ACCEPT OK\n"
@@ -130,6 +131,30 @@ def test_the_appender_schema_is_no_parquet(vpcflow: Vpcflow) -> None:
 
     assert done.status == 2
     assert "goes with neither --columns nor Parquet" in done.err
+
+
+def test_the_ocsf_schema_writes_events(vpcflow: Vpcflow, inventory: Path) -> None:
+    done = vpcflow("enrich", "--inventory", inventory, "--schema", "ocsf", given=FLOW.encode())
+
+    (event,) = done.documents
+    assert faults(event) == []
+    assert event["src_endpoint"]["interface_uid"] == OWN
+    assert event["enrichments"][0]["data"]["security_group_ids"] == ["sg-app"]
+
+
+def test_a_directory_of_ocsf_is_a_lake_that_can_be_read_again(
+    vpcflow: Vpcflow, inventory: Path, tmp_path: Path
+) -> None:
+    ocsf = ("--schema", "ocsf", "--to", "lake/")
+
+    written = vpcflow("enrich", "--inventory", inventory, *ocsf, given=FLOW.encode())
+    read = vpcflow("enrich", "lake/")
+    direct = vpcflow("enrich", given=FLOW.encode())
+
+    assert written.status == 0
+    [path] = tmp_path.glob("lake/*/*/*/*.parquet")
+    assert path.parent.name == "eventDay=20231114"
+    assert read.documents == direct.documents
 
 
 def test_a_directory_is_a_dataset_by_day_and_hour(

@@ -24,6 +24,7 @@ from transforming import (
 from vpcflow.errors import AwsError
 from vpcflow.layout import DEFAULT, parse_log_format
 from vpcflow.pipeline import Layouts
+from vpcflow.schemas import SCHEMAS
 
 LOST = AwsError("no answer", code="ReadTimeoutError", permanent=False)
 LAYOUTS = [
@@ -91,7 +92,7 @@ def refuse_odd(record: bytes) -> str | None:
     answer=answers,
     layouts=st.sampled_from(LAYOUTS),
     one_document=st.booleans(),
-    schema=st.sampled_from(["flat", "appender"]),
+    schema=st.sampled_from([*SCHEMAS]),
     limit=st.sampled_from([400, 1500, 5_000_000]),
     more=st.sampled_from([{}, {}, {"sourceKinesisStreamArn": "arn:aws:kinesis:::stream/s"}]),
     actions=st.sampled_from([None, frozenset({"REJECT"})]),

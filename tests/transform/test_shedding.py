@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from enriching import eni, inventory
+from ocsf_events import faults
 from transforming import (
     FakeReferences,
     FakeStream,
@@ -146,6 +147,21 @@ def test_the_originals_document_loses_its_empty_texts_first() -> None:
     assert "source-city" in documents(done)[0][0]
     assert "source-city" not in documents(done)[-1][0]
     assert documents(done)[-1][0]["security-group-ids"] == ["sg-1"]
+
+
+@pytest.mark.parametrize(("share", "first_is_whole"), [(0.99, True), (0.7, False)])
+def test_events_of_ocsf_are_valid_however_far_they_are_shed(
+    share: float, first_is_whole: bool
+) -> None:
+    full = at_limit(5_000_000, schema="ocsf")
+
+    done = at_limit(int(full.counts["response_bytes"] * share), schema="ocsf")
+
+    found = [event for some in documents(done) for event in some]
+    assert [faults(event) for event in found[::13]] == [[]] * len(found[::13])
+    assert ("class_name" in found[0], "class_name" in found[-1]) == (first_is_whole, False)
+    groups = found[-1]["enrichments"][0]["data"]["security_group_ids"]
+    assert (found[-1]["src_endpoint"]["ip"], groups) == ("203.0.113.9", ["sg-1"])
 
 
 def test_what_does_not_fit_shed_goes_back_with_its_attempt_raised(whole: Transformed) -> None:

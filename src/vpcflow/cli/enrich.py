@@ -36,7 +36,12 @@ known by content. Without --to, one JSON document a line on standard output, in 
 _OURS = frozenset(a.column for a in ADDED if a.enricher != "reader")
 
 Schema = Annotated[
-    str, typer.Option("--schema", metavar="|".join(SCHEMAS), help="Form of NDJSON documents.")
+    str,
+    typer.Option(
+        "--schema",
+        metavar="|".join(SCHEMAS),
+        help="Form of NDJSON documents; with ocsf a folder becomes a security lake.",
+    ),
 ]
 Columns = Annotated[
     str | None,
