@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from vpcflow.sinks.opensearch.documents import Documents, Places
     from vpcflow.sinks.opensearch.server import SearchServer
 
-# Only what is needed of an answer that has a line for each document.
-_WANTED = "?filter_path=errors,items.*.status,items.*.error.type,items.*.error.reason"
+# Only what is needed of an answer that has a line for each document. A server that waits for a shard to recover is to
+# say so before the client, which waits for a minute, has to take the answer for lost.
+_WANTED = "?filter_path=errors,items.*.status,items.*.error.type,items.*.error.reason&timeout=30s"
 
 _CONFLICT = 409
 _TOO_MANY = 429
