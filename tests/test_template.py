@@ -399,8 +399,8 @@ def buffer_mb(made: Stack) -> float:
         ("flat", "decompression", "false", 89, 1700),
         ("flat", "ingestor", "true", 89, 1700),
         ("flat", "ingestor", "false", 219, 1700),
-        ("ecs", "ingestor", "false", 219, 2700),
-        ("ocsf", "ingestor", "false", 219, 3800),
+        ("ecs", "ingestor", "false", 219, 2600),
+        ("ocsf", "ingestor", "false", 219, 3600),
     ],
 )
 def test_what_the_decorator_gets_at_once_fits_its_answer(

@@ -71,6 +71,7 @@ ASSUMED: tuple[tuple[str, float, str], ...] = (
     ("lines_per_event", 100, "flow log lines that CloudWatch Logs sends the ingestor, or Firehose, at once (all of one network interface)"),
     ("lines_per_object", 20_000, "flow log lines in one object that AWS writes to S3"),
     ("buffer_mb", 0.4, "MB of records that Firehose hands the decorator at once, as the template sets it"),
+    ("index_rate", 5_000, "documents a second that a domain takes from one `objects`, which waits for it"),
     ("object_mb", 64, "MB of documents, before gzip, in one object that Firehose writes"),
     ("call_log_bytes", 1_400, "bytes a function logs for each invocation: its own line of some 1,000, Lambda's three, and 26 that CloudWatch counts for each"),
     ("log_days", 7, "days that CloudWatch Logs keeps the flow logs"),
@@ -99,6 +100,7 @@ DERIVED: tuple[tuple[str, str, str], ...] = (
     ("direct_gb_s", "vcpu_gb / 1000 * (records / 1000 * decorator_ms + direct_calls * decorator_call_ms)", "GB-s of the decorator, of lines that AWS puts on the stream"),
     ("objects_calls", "records / lines_per_object", "invocations of `objects`, one object each"),
     ("to_firehose_gb_s", "vcpu_gb / 1000 * (records / 1000 * to_firehose_ms + objects_calls * to_firehose_call_ms)", "GB-s of `objects`, to Firehose"),
+    ("to_index_gb_s", "vcpu_gb * (records / index_rate + objects_calls * to_firehose_call_ms / 1000)", "GB-s of `objects`, to a domain itself"),
     ("to_parquet_gb_s", "vcpu_gb / 1000 * (records / 1000 * to_parquet_ms + objects_calls * to_parquet_call_ms)", "GB-s of `objects`, to Parquet"),
     ("document_put_gb", "records * up_to_5_kb(document) / GB", "GB that Firehose counts for documents put one by one"),
 )  # fmt: skip
@@ -193,6 +195,15 @@ WAYS: tuple[Way, ...] = (
             *_FROM_S3,
             Line("objects, duration", "to_firehose_gb_s", "lambda_arm64"),
             Line("Firehose, one record a document", "document_put_gb", "firehose_put"),
+            *TO_OPENSEARCH,
+        ),
+    ),
+    Way(
+        "S3 → SQS → objects → OpenSearch",
+        "the same without a stream: each document once, under its id",
+        (
+            *_FROM_S3,
+            Line("objects, duration", "to_index_gb_s", "lambda_arm64"),
             *TO_OPENSEARCH,
         ),
     ),

@@ -95,6 +95,8 @@ def _which(prices: Mapping[str, Price], measured: Mapping[str, float]) -> str:
             f" ingestor puts each line of {known['log_line']:.0f} bytes singly, as OpenSearch needs it from whoever puts, and so pays for"
             f" {known['put_gb'] / known['log_gb']:,.0f} times what was logged: {put:,.0f} dollars. (For the same reason long custom formats cost"
             " nothing more there.)",
+            f"**If they are in S3 and are to be searched, let `objects` write to the domain itself** (`ObjectsByStream=false`): {totals[6]:,.0f}"
+            f" dollars instead of {totals[5]:,.0f}, since no document is counted as 5 KB, and each is there once.",
             f"**Search only what you search.** A month in an index with a replica is {index:,.0f} dollars, a month as Parquet in S3 {parquet:,.0f}. Keep"
             " all of it in S3, and put into OpenSearch what dashboards show: a second flow log with `TrafficType` REJECT, or the settings"
             " `ACTIONS=REJECT` and `LOG_STATUSES=OK` (which save the index, not Firehose, for which the record has been put by then).",
