@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -12,7 +13,7 @@ from vpcflow.errors import SinkError
 from vpcflow.fields import ADDED, FIELDS
 from vpcflow.index_lifecycle import ilm_policy, ism_policy
 from vpcflow.index_products import ELASTICSEARCH, OPENSEARCH, PRODUCTS, Product, product_of
-from vpcflow.index_template import component_templates, index_template
+from vpcflow.index_template import VERSION, component_templates, index_template
 from vpcflow.index_types import index_type
 from vpcflow.schemas import SCHEMAS
 
@@ -214,3 +215,16 @@ def test_a_policy_without_days_deletes_nothing():
 
     assert [state["name"] for state in ism["states"]] == ["young"]
     assert ilm["phases"].keys() == {"hot"}
+
+
+def test_a_change_of_the_templates_is_a_new_version_of_them():
+    """A server keeps what is not older: once this version is released, raise VERSION with every new digest."""
+    bodies = [
+        [component_templates(schema, product), index_template(schema, "flows", product)]
+        for product in PRODUCTS.values()
+        for schema in SCHEMAS
+    ]
+
+    digest = hashlib.sha256(json.dumps(bodies, sort_keys=True).encode()).hexdigest()[:16]
+
+    assert (VERSION, digest) == (1, "191bdcd4e6721fa8")
