@@ -424,9 +424,21 @@ def test_what_is_no_series_of_snapshots_is_fetched_whole_and_again_when_it_is_an
     assert source.current().knows("eni-1")
 
 
-def test_a_file_with_values_of_wrong_types_is_a_failure_and_no_more(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"Description": {"text": 1}},
+        {"Ipv6Prefixes": [{"Ipv6Prefix": 1}]},
+        {"PrivateIpAddresses": [{"PrivateIpAddress": 7}]},
+        {"Groups": [{"GroupId": 5}]},
+        {"TagSet": [{"Key": "a", "Value": 1.5}]},
+    ],
+)
+def test_a_file_with_values_of_wrong_types_is_a_failure_and_no_more(
+    tmp_path: Path, odd: dict[str, Any]
+) -> None:
     world = World()
-    (tmp_path / "a.json").write_bytes(cli({**raw_eni(7), "Description": {"text": 1}}))
+    (tmp_path / "a.json").write_bytes(cli({**raw_eni(7), **odd}))
     source = world.make(FromFiles(str(tmp_path), world.said.append))
 
     found = source.look_up([NEW])

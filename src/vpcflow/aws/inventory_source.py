@@ -214,10 +214,10 @@ def _inventory_of(snapshots: Sequence[Snapshot]) -> Inventory:
     try:
         with _collector_at_rest():
             inventory = Inventory(snapshots)
-            # Now, not amid the first batch, where it would cost flows.
-            inventory.interfaces.make_all()
+            # Now, not amid the first batch, where an exception would fail all its flows.
+            inventory.prepare()
             return inventory
-    except (TypeError, ValueError, InventoryError) as error:
+    except (TypeError, ValueError, AttributeError, InventoryError) as error:
         raise InventoryError(f"{snapshots[-1].origin}: makes no inventory: {error}") from error
 
 

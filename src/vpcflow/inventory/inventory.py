@@ -169,6 +169,17 @@ class Inventory:
         """Give for each of the distinct addresses the known VPCs whose CIDR blocks hold it, sorted."""
         return self._cidrs.vpcs_of(parse_addresses(values) if parsed is None else parsed)
 
+    def prepare(self) -> None:
+        """
+        Make now what else the first flows would wait for.
+
+        Where a hand has written what EC2 does not, that raises ``InventoryError``, ``TypeError``, ``ValueError`` or
+        ``AttributeError``.
+        """
+        self.interfaces.make_all()
+        for _ in (self.vpc_sets, self._own, self._in_vpcs, self._public):
+            pass
+
     @cached_property
     def vpc_sets(self) -> VpcSets:
         """The known VPCs by address, as ``known_vpcs``, for many addresses at once."""
