@@ -187,6 +187,19 @@ def test_a_column_may_have_many_distinct_values_and_hashes_stay_apart() -> None:
     assert read.arrays[1].to_pylist() == list(range(len(names)))
 
 
+def test_texts_are_told_apart_by_each_byte_and_by_their_length() -> None:
+    alike = ["a" * size for size in range(1, 42)]
+    others = [f"{one[:place]}b{one[place + 1 :]}" for one in alike for place in range(len(one))]
+    texts = [*alike, *others]
+
+    text = "\n".join([*texts, *texts]).encode()
+    read = native.read_columns(text, 2 * len(texts), ("text",))
+
+    assert read is not None
+    assert read.arrays[0].dictionary.to_pylist() == texts
+    assert read.arrays[0].indices.to_pylist() == [*range(len(texts))] * 2
+
+
 @pytest.mark.parametrize("lines", [2, 4])
 def test_text_of_another_number_of_lines_is_not_read(lines: int) -> None:
     assert native.read_columns(b"1\n2\n3\n", lines, ("int32",)) is None

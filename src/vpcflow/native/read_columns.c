@@ -30,27 +30,37 @@ struct column {
     int32_t kind;
 };
 
-/* A distinct value; first and last are its first and its last eight bytes, the same where it has no more than that. */
-struct value {
-    uint64_t hash, first, last;
-    uint32_t size, at;
+/*
+ * A text: of no more than 16 bytes the text itself, zeros behind its end, which no text has in it. Of a longer one the
+ * first eight and a hash with the highest bit set, which no ASCII has: such texts are compared as well.
+ */
+struct key {
+    uint64_t first, rest;
 };
 
-/* The distinct values of a column by their hash; a slot is the hash's upper half and the value's number plus one. */
+/*
+ * The distinct values of a column, found by their hash, in little memory, as the caches are waited for most. A slot is
+ * the value's number plus one, no more than `mask`, and above it the hash's bits that do not say which slot.
+ */
 struct values {
-    struct value *items;
-    uint64_t *slots;
+    struct key *keys;
+    uint32_t *hashes, *slots;
     uint32_t mask, room, latest;
 };
 
+static inline uint64_t word(const uint8_t *at) {
+    uint64_t word;
+    memcpy(&word, at, 8);
+    return word;
+}
+
 /* Give up to eight bytes as a word, zeros behind the end. */
 static inline uint64_t word_at(const uint8_t *at, const uint8_t *end) {
-    uint64_t word = 0;
     if (end - at >= 8)
-        memcpy(&word, at, 8);
-    else
-        memcpy(&word, at, (size_t)(end - at));
-    return word;
+        return word(at);
+    uint64_t some = 0;
+    memcpy(&some, at, (size_t)(end - at));
+    return some;
 }
 
 /* Set a bit, lowest first, for each of 64 bytes that is a space, a control character or not ASCII. */
@@ -138,64 +148,96 @@ static inline uint64_t mix(uint64_t one, uint64_t other) {
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
+/* Put a value into the first free slot from where its hash says. */
+static inline void put(struct values *known, uint32_t hash, uint32_t number) {
+    uint32_t slot = hash & known->mask;
+    while (known->slots[slot])
+        slot = (slot + 1) & known->mask;
+    known->slots[slot] = (hash & ~known->mask) | (number + 1);
+}
+
 /* Double the slots, or make the first ones; tell whether there was memory. */
 static int grow(struct values *known, uint32_t count) {
     uint32_t room = known->room ? known->room * 2 : 256;
-    struct value *items = realloc(known->items, room * sizeof *items);
-    if (!items)
+    struct key *keys = realloc(known->keys, room * sizeof *keys);
+    if (!keys)
         return 0;
-    known->items = items;
-    uint64_t *slots = calloc((size_t)room * 2, sizeof *slots);
+    known->keys = keys;
+    uint32_t *hashes = realloc(known->hashes, room * sizeof *hashes);
+    if (!hashes)
+        return 0;
+    known->hashes = hashes;
+    uint32_t *slots = calloc((size_t)room * 2, sizeof *slots);
     if (!slots)
         return 0;
     free(known->slots);
     known->slots = slots;
     known->room = room;
     known->mask = room * 2 - 1;
-    for (uint32_t number = 0; number < count; number++) {
-        uint32_t slot = (uint32_t)items[number].hash & known->mask;
-        while (slots[slot])
-            slot = (slot + 1) & known->mask;
-        slots[slot] = (items[number].hash & 0xffffffff00000000) | (number + 1);
-    }
+    for (uint32_t number = 0; number < count; number++)
+        put(known, hashes[number], number);
     return 1;
+}
+
+/* Tell whether a value of at least eight bytes is this text. */
+static inline int is_text(const struct column *column, uint32_t number, const uint8_t *text, uint32_t size) {
+    const uint8_t *value = column->data + column->offsets[number];
+    if ((uint32_t)(column->offsets[number + 1] - column->offsets[number]) != size)
+        return 0;
+    for (uint32_t at = 0; at < size - 8; at += 8)
+        if (word(value + at) != word(text + at))
+            return 0;
+    return word(value + size - 8) == word(text + size - 8);
+}
+
+static inline struct key key_of(const uint8_t *text, uint32_t size, const uint8_t *end, uint64_t seed) {
+    struct key key = {.first = word_at(text, end)};
+    if (size <= 8) {
+        key.first &= ~0ULL >> (64 - 8 * size);
+        return key;
+    }
+    /* The last eight bytes without those of `first`. */
+    key.rest = word_at(text + size - 8, end);
+    if (size <= 16) {
+        key.rest >>= 8 * (16 - size);
+        return key;
+    }
+    key.rest ^= seed ^ size;
+    for (uint32_t at = 8; at + 8 < size; at += 8)
+        key.rest = mix(key.rest ^ word_at(text + at, end), 0xd6e8feb86659fd93);
+    key.rest |= 1ULL << 63;
+    return key;
 }
 
 /* Give the number of a text among the column's distinct values, where it is put if it is new; -1 without memory. */
 static inline int32_t number_of(
     struct values *known, struct column *column, const uint8_t *text, uint32_t size, const uint8_t *end, uint64_t seed
 ) {
-    struct value new = {.first = word_at(text, end), .size = size};
-    if (size < 8)
-        new.first &= ~0ULL >> (64 - 8 * size);
-    new.last = size > 8 ? word_at(text + size - 8, end) : new.first;
-    const struct value *latest = &known->items[known->latest];
-    if (column->distinct && size <= 16 && latest->size == size && latest->first == new.first && latest->last == new.last)
+    const struct key key = key_of(text, size, end, seed);
+    const struct key *latest = &known->keys[known->latest];
+    if (column->distinct && size <= 16 && latest->first == key.first && latest->rest == key.rest)
         return (int32_t)known->latest;
 
-    new.hash = mix(new.first ^ seed, new.last ^ 0x9e3779b97f4a7c15 * size);
-    for (uint32_t at = 8; at + 8 < size; at += 8)
-        new.hash = mix(new.hash ^ word_at(text + at, end), 0xd6e8feb86659fd93);
-    uint32_t slot = (uint32_t)new.hash & known->mask;
-    for (; known->slots[slot]; slot = (slot + 1) & known->mask) {
-        if ((known->slots[slot] ^ new.hash) >> 32)
+    const uint32_t hash = (uint32_t)mix(key.first ^ seed, key.rest ^ 0x9e3779b97f4a7c15);
+    for (uint32_t at = hash & known->mask, slot; (slot = known->slots[at]); at = (at + 1) & known->mask) {
+        if ((slot ^ hash) & ~known->mask)
             continue;
-        uint32_t number = (uint32_t)known->slots[slot] - 1;
-        const struct value *old = &known->items[number];
-        if (old->size == size && old->first == new.first && old->last == new.last &&
-            (size <= 16 || !memcmp(column->data + old->at + 8, text + 8, size - 16))) {
+        uint32_t number = (slot & known->mask) - 1;
+        const struct key *old = &known->keys[number];
+        if (old->first == key.first && old->rest == key.rest && (size <= 16 || is_text(column, number, text, size))) {
             known->latest = number;
             return (int32_t)number;
         }
     }
     uint32_t number = (uint32_t)column->distinct;
-    new.at = (uint32_t)column->offsets[number];
-    memcpy(column->data + new.at, text, size);
-    column->offsets[number + 1] = (int32_t)(new.at + size);
-    known->items[number] = new;
-    known->slots[slot] = (new.hash & 0xffffffff00000000) | (number + 1);
+    int32_t at = column->offsets[number];
+    memcpy(column->data + at, text, size);
+    column->offsets[number + 1] = at + (int32_t)size;
+    known->keys[number] = key;
+    known->hashes[number] = hash;
     known->latest = number;
     column->distinct++;
+    put(known, hash, number);
     if (number + 1 == known->room && !grow(known, number + 1))
         return -1;
     return (int32_t)number;
@@ -371,7 +413,8 @@ EXPORT int64_t vpcflow_read_columns(
     int64_t rows = has_memory ? read_lines(&reading, &batch) : OUT_OF_MEMORY;
     *misfit_count = reading.misfit_count;
     for (int64_t i = 0; known && i < count; i++) {
-        free(known[i].items);
+        free(known[i].keys);
+        free(known[i].hashes);
         free(known[i].slots);
     }
     free(known);
