@@ -267,6 +267,8 @@ def test_no_server_is_told(vpcflow: Vpcflow):
         ("--product elasticsearch --cluster http://127.0.0.1:1 --tenant x", "Kibana has spaces"),
         ("--product opensearch --cluster http://search.example.com", "write https://"),
         ("--product opensearch --cluster https://ann:x@search.example.com", "has a user in it"),
+        ("--product opensearch --cluster https://h:1/ann:x@search.example.com", "has a user in it"),
+        ("--product opensearch --cluster https://h/?key=ann:x", "something after its path"),
         ("--product opensearch --cluster search.example.com", "is no address"),
         ("--product opensearch --cluster http://127.0.0.1:1 --name Flows", "--name 'Flows'"),
         ("--product opensearch --cluster http://127.0.0.1:1 --schema x", "unknown schema 'x'"),

@@ -95,6 +95,15 @@ def test_fields_of_a_version_as_json(vpcflow: Vpcflow) -> None:
     assert row["type"] == "int32"
 
 
+def test_fields_as_json_tell_where_a_column_lies_in_each_schema(vpcflow: Vpcflow) -> None:
+    done = vpcflow("fields", "--json")
+
+    rows = {row["column"]: row for row in map(orjson.loads, done.out.splitlines())}
+    assert rows["srcaddr"]["ecs"] == "source.ip"
+    assert rows["direction"]["ecs"] == "network.direction"
+    assert rows["direction"]["ocsf"] == "connection_info.direction"
+
+
 def test_version_names_engine_and_data(vpcflow: Vpcflow) -> None:
     done = vpcflow("--version")
 

@@ -60,6 +60,8 @@ def _rows() -> list[dict[str, object]]:
             "since": None,
             "enricher": a.enricher,
             "description": a.description,
+            "ecs": a.ecs,
+            "ocsf": a.ocsf,
         }
         for a in ADDED
     ]

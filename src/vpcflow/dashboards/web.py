@@ -98,7 +98,8 @@ class Web:
 
 def checked_address(address: str) -> str:
     """
-    Give an address without a last slash; raises ``FormatError``, which never shows a password.
+    Give an address without a last slash; raises ``FormatError``, which never shows a password, nor what a query
+    may hold.
 
     Without TLS only a server on this machine is allowed: what lets one in would go as it is.
 
@@ -112,12 +113,17 @@ def checked_address(address: str) -> str:
         raise FormatError(
             "the address has no such port: write https://HOST[:PORT][/PATH]"
         ) from None
-    if "@" in parts.netloc:
+    # A "/" in a password ends the host, and what follows would be shown as a path.
+    if "@" in address:
         raise FormatError(
             "the address has a user in it: set VPCFLOW_OPENSEARCH_USER and VPCFLOW_OPENSEARCH_PASSWORD, which no list"
             " of processes shows"
         )
-    if parts.scheme not in ("https", "http") or not host or parts.query or parts.fragment:
+    if parts.query or parts.fragment:
+        raise FormatError(
+            "the address has something after its path, which is not shown: write https://HOST[:PORT][/PATH]"
+        )
+    if parts.scheme not in ("https", "http") or not host:
         raise FormatError(
             f"{address!r} is no address of a server: write https://HOST[:PORT][/PATH]"
         )

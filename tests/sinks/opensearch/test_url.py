@@ -32,7 +32,7 @@ def test_an_address_names_a_server_and_an_index(text: str, url: SearchUrl):
         ("opensearch+https://h/Flows", "of a-z, 0-9"),
         ("opensearch+https://h/_flows", "names no index"),
         ("opensearch+https://h/a/b", "names no index"),
-        ("opensearch+https://h/flows?pipeline=x", "names no index"),
+        ("opensearch+https://h/flows?pipeline=x", "something after its name"),
         ("opensearch+https://h:port/flows", "no such port"),
         ("opensearch+https://h:99999/flows", "no such port"),
         ("https://h/flows", "names no search server"),
@@ -55,11 +55,20 @@ def test_flows_cross_no_network_without_tls(host: str):
         "opensearch+https://writer:open-sesame@h/flows",
         "opensearch+http://writer:open-sesame@h/FLOWS",
         "https://writer:open-sesame@h/flows",
+        "opensearch+https://writer:12/open-sesame@h/flows",
     ],
 )
 def test_a_password_in_an_address_is_refused_and_not_shown(text: str):
     with pytest.raises(FormatError, match="VPCFLOW_OPENSEARCH_PASSWORD") as raised:
         parse_search_url(text)
+
+    assert "open-sesame" not in str(raised.value)
+
+
+@pytest.mark.parametrize("text", ["?api_key=open-sesame", "#open-sesame"])
+def test_what_follows_the_name_is_refused_and_not_shown(text: str):
+    with pytest.raises(FormatError) as raised:
+        parse_search_url(f"opensearch+https://h/flows{text}")
 
     assert "open-sesame" not in str(raised.value)
 

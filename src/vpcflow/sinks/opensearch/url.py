@@ -47,7 +47,7 @@ def is_search_url(text: object) -> bool:
 
 def parse_search_url(text: str) -> SearchUrl:
     """
-    Read the address; raises ``FormatError``, which never shows a password.
+    Read the address; raises ``FormatError``, which never shows a password, nor what a query may hold.
 
     Without TLS only a server on this machine is allowed: flows, and what lets one in, would go as they are.
 
@@ -61,15 +61,20 @@ def parse_search_url(text: str) -> SearchUrl:
         raise FormatError(
             f"the address of a search server has no such port: write {_FORM}"
         ) from None
-    if "@" in parts.netloc:
+    # A "/" in a password ends the host, and what follows would be shown as a path.
+    if "@" in text:
         raise FormatError(
             "the address of a search server has a user in it: set VPCFLOW_OPENSEARCH_USER and"
             " VPCFLOW_OPENSEARCH_PASSWORD, which no list of processes shows"
         )
     if parts.scheme not in _PORTS:
         raise FormatError(f"{text!r} names no search server: write {_FORM}")
+    if parts.query or parts.fragment:
+        raise FormatError(
+            f"the address of a search server has something after its name, which is not shown: write {_FORM}"
+        )
     name = parts.path.removeprefix("/")
-    if not host or parts.query or parts.fragment or not INDEX_NAME.match(name):
+    if not host or not INDEX_NAME.match(name):
         raise FormatError(
             f"{text!r} names no index: write {_FORM}, NAME of a-z, 0-9, '-', '_' and '.', up to 200"
         )
