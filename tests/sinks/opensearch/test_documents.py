@@ -88,6 +88,13 @@ def test_the_start_stands_in_for_an_end_and_no_time_has_an_index_of_its_own():
     assert found == ["flows-1970.01.01", "flows-undated", "flows-undated"]
 
 
+def test_a_field_of_the_log_that_is_called_revision_is_no_version():
+    texts = pa.array(["x1", "7", None], pa.string()).dictionary_encode()
+    given = identified(3).append_column("revision", texts)
+
+    assert [action["index"]["version"] for action in actions(given)] == [1, 1, 1]
+
+
 def test_a_revision_is_the_version():
     given = identified(3).append_column("revision", pa.array([None, 7, 1], pa.int64()))
 

@@ -176,7 +176,9 @@ def _constant(text: str, rows: int) -> pa.DictionaryArray:
 
 
 def _versions(flows: pa.RecordBatch) -> npt.NDArray[np.int64]:
-    if "revision" not in flows.schema.names:
+    names = flows.schema.names
+    # A field of the log that no table has is text, whatever it is called.
+    if "revision" not in names or not pa.types.is_integer(flows.schema.field("revision").type):
         return np.full(flows.num_rows, FIRST_REVISION)
     column = flows.column("revision").cast(pa.int64()).fill_null(FIRST_REVISION)
     return np.asarray(column.to_numpy())
