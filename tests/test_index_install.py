@@ -211,3 +211,24 @@ def test_the_first_index_of_a_rollover_is_made_once(server: Server):
     assert not begin_rollover(server, "flows")
 
     assert server.there["flows-000001"] == {"aliases": {"flows": {"is_write_index": True}}}
+
+
+def test_the_first_index_of_a_rollover_may_have_been_made_by_another_run(server: Server):
+    server.refuses = "flows-000001"
+    asked: list[str] = []
+
+    class Meanwhile:
+        def ask(self, method: str, path: str, body: Any = None) -> Answer:
+            asked.append(method)
+            if asked == ["GET", "PUT"]:
+                server.there["_alias/flows"] = {"flows-000001": {"aliases": {"flows": {}}}}
+            return server.ask(method, path, body)
+
+    assert not begin_rollover(Meanwhile(), "flows")
+
+
+def test_a_rollover_that_cannot_begin_is_an_error(server: Server):
+    server.refuses = "flows-000001"
+
+    with pytest.raises(SinkError, match="PUT flows-000001 with 400"):
+        begin_rollover(server, "flows")

@@ -104,8 +104,14 @@ def begin_rollover(endpoint: Endpoint, name: str) -> bool:
     """Make the first of the indexes that a rollover numbers, unless the alias is there; tells whether it was made."""
     if _get(endpoint, f"_alias/{name}"):
         return False
-    _put(endpoint, f"{name}-000001", {"aliases": {name: {"is_write_index": True}}})
-    return True
+    path = f"{name}-000001"
+    response = endpoint.ask("PUT", path, {"aliases": {name: {"is_write_index": True}}})
+    if response.status < 300:
+        return True
+    if not _get(endpoint, f"_alias/{name}"):
+        raise answered(response, f"PUT {path}")
+    # Another run has made it meanwhile, or this one by a request whose answer was lost.
+    return False
 
 
 def answered(response: Response, what: str) -> SinkError:

@@ -354,6 +354,16 @@ def test_ids_of_another_length_are_told_apart_as_well():
     assert of("a", "b") == of("b", "a")
 
 
+def test_ids_of_another_length_among_others_do_not_depend_on_how_they_come():
+    def of(*batches: list[str | None]) -> str:
+        found = Content()
+        for ids in batches:
+            found.add(pa.array(ids, pa.string()))
+        return found.digest()
+
+    assert of(["a" * 32, None, "b" * 40]) == of(["a" * 32], [None], ["b" * 40])
+
+
 def test_a_batch_is_known_by_its_flows_though_their_enrichment_differs(lake: Path):
     plain = identified(V2)
     enriched = pa.RecordBatch.from_arrays(

@@ -58,7 +58,11 @@ def run(work: Work, words: Words, *, quiet: bool) -> Books:
     started = time.monotonic()
     try:
         _deliver(work, words, books, started, quiet=quiet)
-    except BrokenPipeError:
+    except BrokenPipeError as fault:
+        if "://" in (work.to or ""):
+            raise SinkError(
+                f"the connection was closed before all was delivered: {fault}"
+            ) from fault
         raise typer.Exit(DONE) from None
     words.summary(books, time.monotonic() - started)
     books.check()

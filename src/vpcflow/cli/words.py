@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from vpcflow.sinks.ndjson import lead_nowhere
+
 if TYPE_CHECKING:
     from vpcflow.stats import Books
 
@@ -22,7 +24,7 @@ class Words:
         """Say a line, unless it was said before."""
         if not self._quiet and text not in self._said:
             self._said.add(text)
-            print(f"vpcflow: {text}", file=sys.stderr)
+            _print(text)
 
     def summary(self, books: Books, seconds: float) -> None:
         """Say what became of the records; also when none was found."""
@@ -30,7 +32,15 @@ class Words:
             self.say(line)
         for line in _faults(books):
             # Not even quiet: an input that could not be read is no matter of taste.
-            print(f"vpcflow: {line}", file=sys.stderr)
+            _print(line)
+
+
+def _print(text: str) -> None:
+    try:
+        print(f"vpcflow: {text}", file=sys.stderr)
+    except BrokenPipeError:
+        # Who no longer listens (``2>&1 | head``) wants no words, and still all flows.
+        lead_nowhere(sys.stderr)
 
 
 def _summary(books: Books, seconds: float) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 from vpcflow.pending_file import PendingFile, compressed, leave
 
@@ -96,7 +96,7 @@ class NdjsonFileSink:
         leave(self, failed=kind is not None)
 
 
-def lead_nowhere(stream: BinaryIO) -> None:
+def lead_nowhere(stream: IO[Any]) -> None:
     """Have a stream whose reader has gone swallow what it still holds, so that nothing fails when the process ends."""
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)

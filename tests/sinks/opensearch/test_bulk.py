@@ -18,7 +18,7 @@ from search_fake import (
 from vpcflow.schemas import encode_flat
 from vpcflow.sinks.opensearch.bulk import Outcome
 from vpcflow.sinks.opensearch.documents import Documents, Placing, documents_of, joined
-from vpcflow.sinks.opensearch.server import NoAnswer
+from vpcflow.sinks.opensearch.server import Answer, NoAnswer
 
 BUSY = refusal(429, "rejected_execution_exception")
 LOST = NoAnswer("the connection was closed", sent=True)
@@ -175,6 +175,26 @@ def test_an_answer_that_leaves_documents_out_is_none():
     server = FakeSearchServer(short)
 
     assert send(server) == Outcome(delivered=10, doubtful=10, again=10)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "ok",
+        [],
+        {"items": None},
+        {"errors": True, "items": [{}] * 10},
+        {"errors": True, "items": ["created"] * 10},
+        {"errors": True, "items": [{"index": {"status": "201"}}] * 10},
+        {"errors": False, "items": [{"index": None}] * 10},
+    ],
+)
+def test_an_answer_of_another_form_is_none(body: object):
+    def odd(server: FakeSearchServer, pairs: list[object]):
+        server.carry_out(pairs)
+        return Answer(200, body)
+
+    assert send(FakeSearchServer(odd)) == Outcome(delivered=10, doubtful=10, again=10)
 
 
 def test_a_request_that_is_too_large_is_halved_until_it_fits():

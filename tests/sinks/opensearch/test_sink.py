@@ -226,3 +226,59 @@ def test_a_fault_of_ours_is_not_swallowed_by_a_thread():
 
     with pytest.raises(ZeroDivisionError), opened(server) as sink:
         sink.write(identified(10))
+
+
+@pytest.mark.usefixtures("small_requests")
+def test_no_more_is_read_than_a_few_requests_ahead():
+    encoded: list[int] = []
+    too_far, patience = threading.Event(), 0.2
+
+    def counting(given: pa.RecordBatch) -> Iterator[pa.Buffer]:
+        for start in range(0, given.num_rows, 10):
+            encoded.append(start)
+            if len(encoded) > 4:
+                too_far.set()
+            yield from encode_flat(given.slice(start, 10))
+
+    class Stuck(FakeSearchServer):
+        def bulk(self, path: str, body: bytes) -> Any:
+            if not self.requests:
+                too_far.wait(patience)
+                seen.append(too_far.is_set())
+            return super().bulk(path, body)
+
+    seen: list[bool] = []
+    server = Stuck()
+    writer = BulkWriter(
+        server.sender(), Placing("flows"), counting, within_s=lambda: 60, concurrency=1
+    )
+
+    with OpenSearchSink(writer, "https://search.example.com") as sink:
+        sink.write(identified(500))
+
+    assert seen == [False]
+    assert (len(encoded), len(server.kept)) == (50, 500)
+
+
+def test_an_interruption_at_the_end_sends_nothing_more():
+    server = FakeSearchServer(*[answering(503)] * 1000)
+    writer = Interrupted(
+        server.sender(), Placing("flows"), encode_flat, within_s=lambda: 1e6, concurrency=1
+    )
+    sink = OpenSearchSink(writer, "https://search.example.com")
+
+    with pytest.raises(KeyboardInterrupt), sink:
+        sink.write(identified(10))
+
+    assert writer.is_over
+    assert sink.settled() == Settled(failed=10)
+
+
+class Interrupted(BulkWriter):
+    """Is interrupted the first time that all is waited for."""
+
+    def flush(self) -> None:
+        if not self.is_over:
+            self._start()
+            raise KeyboardInterrupt
+        super().flush()

@@ -192,15 +192,14 @@ class _State:
 
     def note_items(self, places: Places, answer: Answer) -> str:
         """Settle what an answer settles; one that does not say it of each document is none."""
-        items = answer.body.get("items", []) if isinstance(answer.body, dict) else []
-        if len(items) != len(places):
+        results = _results(answer.body)
+        if len(results) != len(places):
             self._unanswered[places] = True
             return self._note_again(len(places), "an answer that does not name all documents")
         if answer.body.get("errors") is False:
             self._delivered += len(places)
             self.left = self.left[len(places) :]
             return ""
-        results = [next(iter(item.values())) for item in items]
         again: list[int] = []
         trouble = ""
         for place, result in zip(places.tolist(), results):
@@ -212,8 +211,9 @@ class _State:
 
     def _note_item(self, place: int, result: dict[str, Any]) -> str:
         """Settle one document; gives why it has to go again, '' where it has not."""
-        status = int(result.get("status", 500))
-        error = result.get("error") or {}
+        status = result["status"]
+        error = result.get("error")
+        error = error if isinstance(error, dict) else {"reason": error or ""}
         kind, reason = str(error.get("type", "")), str(error.get("reason", ""))
         if status < 300:
             self._delivered += 1
@@ -239,3 +239,12 @@ class _State:
         self._again += count
         self._error = why
         return why
+
+
+def _results(body: Any) -> list[dict[str, Any]]:
+    """Give what an answer says of each document: ``{"items": [{"index": {"status": 201}}, …]}``; else nothing."""
+    try:
+        results = [one for item in body["items"] for one in item.values()]
+        return results if all(type(one["status"]) is int for one in results) else []
+    except (AttributeError, KeyError, TypeError):
+        return []

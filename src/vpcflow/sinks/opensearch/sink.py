@@ -50,7 +50,12 @@ class OpenSearchSink:
 
     def close(self) -> None:
         """Wait until all is settled; raises ``SinkError`` where not all of it could be."""
-        self._writer.flush()
+        try:
+            self._writer.flush()
+        except BaseException:
+            # Its threads would try for as long as they may, and the process wait for them to end.
+            self._writer.stop()
+            raise
         self._writer.close()
         self._say_doubts()
         if self._writer.is_over:

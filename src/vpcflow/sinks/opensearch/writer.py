@@ -111,10 +111,11 @@ class BulkWriter:
         """Send what waits, as soon as there is room for a request."""
         if not self._waiting:
             return
+        # Until there is room they stay here: whatever interrupts the waiting, they are written or counted later.
+        self._collect(at_most=self._concurrency - 1)
         documents = joined(self._waiting)
         self._waiting.clear()
         self._waiting_bytes = self._waiting_count = 0
-        self._collect(at_most=self._concurrency - 1)
         future = self._threads.submit(self._sender.send, documents, self._within_s())
         self._running[future] = documents
 
