@@ -71,6 +71,20 @@ def test_an_unknown_format_is_an_error_that_lists_the_known():
         opened("a.xml", "xml")
 
 
+@pytest.mark.parametrize("name", ["https://search.example.com/flows/", "opensearch://h/flows"])
+def test_an_unknown_scheme_is_an_error_and_no_folder(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(
+        FormatError, match=r"no output is known by the name .* \(known: s3://, firehose:"
+    ):
+        opened(name)
+
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_takes_no_documents(tmp_path: Path):
     with pytest.raises(FormatError, match="takes parquet alone"):
         opened(str(tmp_path), "ndjson")

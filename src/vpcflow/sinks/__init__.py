@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["FORMATS", "Output", "Settled", "Sink", "open_sink"]
 
 _COMPRESSED = (".gz", ".zst")
+_SCHEMES = ("s3://", "firehose://", "opensearch+https://", "opensearch+http://", "iceberg://")
 
 
 class Sink(Protocol):
@@ -162,6 +163,9 @@ def open_sink(
             raise FormatError(f"{format} does not go to standard output: name a file or folder")
         return stream(stdout or sys.stdout.buffer, output)
     in_store = is_object_url(to)
+    if "://" in to and not in_store:
+        # As a path it would make a folder of the name ``https:``.
+        raise FormatError(f"no output is known by the name {to!r} (known: {', '.join(_SCHEMES)})")
     if to.endswith("/") or (not in_store and Path(to).is_dir()):
         folder = FORMATS[format or "parquet"].folder
         if folder is None:

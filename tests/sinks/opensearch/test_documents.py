@@ -95,10 +95,10 @@ def test_a_field_of_the_log_that_is_called_revision_is_no_version():
     assert [action["index"]["version"] for action in actions(given)] == [1, 1, 1]
 
 
-def test_a_revision_is_the_version():
-    given = identified(3).append_column("revision", pa.array([None, 7, 1], pa.int64()))
+def test_a_revision_is_the_version_and_there_is_none_below_the_first():
+    given = identified(4).append_column("revision", pa.array([None, 7, 1, -3], pa.int64()))
 
-    assert [action["index"]["version"] for action in actions(given)] == [1, 7, 1]
+    assert [action["index"]["version"] for action in actions(given)] == [1, 7, 1, 1]
 
 
 @pytest.mark.parametrize(

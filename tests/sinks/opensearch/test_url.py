@@ -34,6 +34,7 @@ def test_an_address_names_a_server_and_an_index(text: str, url: SearchUrl):
         ("opensearch+https://h/a/b", "names no index"),
         ("opensearch+https://h/flows?pipeline=x", "something after its name"),
         ("opensearch+https://h:port/flows", "no such port"),
+        ("opensearch+https://h:0/flows", "no such port"),
         ("opensearch+https://h:99999/flows", "no such port"),
         ("https://h/flows", "names no search server"),
     ],

@@ -181,7 +181,8 @@ def _versions(flows: pa.RecordBatch) -> npt.NDArray[np.int64]:
     if "revision" not in names or not pa.types.is_integer(flows.schema.field("revision").type):
         return np.full(flows.num_rows, FIRST_REVISION)
     column = flows.column("revision").cast(pa.int64()).fill_null(FIRST_REVISION)
-    return np.asarray(column.to_numpy())
+    # A negative version would have the server refuse the request, its neighbours with it.
+    return np.asarray(np.maximum(column.to_numpy(), FIRST_REVISION))
 
 
 def _column(flows: pa.RecordBatch, name: str, kind: pa.DataType) -> pa.Array:

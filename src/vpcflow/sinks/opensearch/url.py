@@ -57,6 +57,8 @@ def parse_search_url(text: str) -> SearchUrl:
     try:
         parts = urlsplit(text)
         host, port = parts.hostname, parts.port
+        if port == 0:
+            raise ValueError
     except ValueError:
         raise FormatError(
             f"the address of a search server has no such port: write {_FORM}"
