@@ -32,6 +32,7 @@ LAYERS: tuple[dict[str, str], ...] = (
     },
     {"index": "index_install index_lifecycle index_template index_products"},
     {"schemas": "schemas"},
+    {"admission": "admission"},
     {
         "parse": "parse linewise columns careful tables ocsf",
         "envelopes": "envelopes flow_envelope decode",
