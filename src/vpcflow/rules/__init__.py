@@ -1,1 +1,1 @@
-"""Which rules the traffic needs: who opened each connection, which rules admitted it, and what follows for the rules."""
+"""Which rules the traffic needs: who opened each connection, which rules admitted it, and what follows from that."""
