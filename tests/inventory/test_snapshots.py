@@ -14,13 +14,19 @@ from vpcflow.inventory import (
     FlowLog,
     GroupRef,
     Instance,
+    NetworkAcl,
+    NetworkAclEntry,
+    PeeredVpc,
     PrefixList,
     PrefixListEntry,
     SecurityGroup,
     SecurityGroupRule,
     Snapshot,
     Subnet,
+    TransitGateway,
+    TransitGatewayAttachment,
     Vpc,
+    VpcPeeringConnection,
     load_inventory,
     write_snapshot,
 )
@@ -29,7 +35,7 @@ from vpcflow.inventory.snapshots import VERSION, file_name, read_snapshot, secon
 FIXTURES = Path(__file__).parent / "fixtures"
 T = 1_700_000_000
 
-FULL = snapshot(
+EARLIER = snapshot(
     T,
     eni(
         1, "10.0.0.1", "10.0.0.2", interface_type="interface", description="d", subnet_id="subnet-1", az_id="euw1-az1",
@@ -68,6 +74,37 @@ FULL = snapshot(
         ),
     ),
 )  # fmt: skip
+
+FULL = replace(
+    EARLIER,
+    kinds=EARLIER.kinds
+    | {"vpc_peering_connections", "network_acls", "transit_gateways", "transit_gateway_attachments"},
+    vpc_peering_connections=(
+        VpcPeeringConnection(
+            "pcx-1", "active", PeeredVpc("vpc-a", "123456789012", "eu-west-1", ("10.0.0.0/16",)),
+            PeeredVpc("vpc-b", "210987654321", "us-east-1"), "123456789012", "eu-west-1", (("k", "v"),),
+        ),
+        VpcPeeringConnection("pcx-2"),
+    ),
+    network_acls=(
+        NetworkAcl(
+            "acl-1", "vpc-a", "123456789012", "eu-west-1", True, ("subnet-1", "subnet-2"),
+            (
+                NetworkAclEntry(100, False, True, 6, "192.0.2.0/24", 0, 22),
+                NetworkAclEntry(32767, True, False, 1, "0.0.0.0/0", None, None, 0, 0),
+            ),
+        ),
+        NetworkAcl("acl-2"),
+    ),
+    transit_gateways=(TransitGateway("tgw-1", "210987654321", "eu-west-1", "available", False),),
+    transit_gateway_attachments=(
+        TransitGatewayAttachment(
+            "tgw-attach-1", "tgw-1", "vpc-a", "123456789012", "eu-west-1", "available", True, ("subnet-1",),
+        ),
+        TransitGatewayAttachment("tgw-attach-2"),
+    ),
+)  # fmt: skip
+WRITTEN = {"snapshot-v1.json": EARLIER, "snapshot-v2.json": FULL}
 
 
 def no_warning(text: str) -> None:
@@ -262,7 +299,13 @@ def test_there_is_a_fixture_for_every_version_of_the_format() -> None:
 def test_snapshots_of_every_version_still_load(file: Path) -> None:
     (loaded,) = load(file)
 
-    assert loaded == FULL
+    assert loaded == WRITTEN[file.name]
+
+
+def test_a_snapshot_is_written_as_the_earliest_version_that_can_hold_it() -> None:
+    versions = [json.loads(snapshot_json(one))["vpcflow_snapshot"] for one in (EARLIER, FULL)]
+
+    assert versions == [1, 2]
 
 
 def test_group_names_may_be_missing(tmp_path: Path) -> None:

@@ -6,6 +6,14 @@ lookup is one at the time of the flow, and says how good its answer is.
 """
 
 from vpcflow.inventory.as_of import NO_TIME, Interfaces, distinct_numbers
+from vpcflow.inventory.connectivity import (
+    NetworkAcl,
+    NetworkAclEntry,
+    PeeredVpc,
+    TransitGateway,
+    TransitGatewayAttachment,
+    VpcPeeringConnection,
+)
 from vpcflow.inventory.history import History, Validity
 from vpcflow.inventory.holdings import networks_of
 from vpcflow.inventory.inventory import Inventory
@@ -45,6 +53,9 @@ __all__ = [
     "Interfaces",
     "Inventory",
     "Located",
+    "NetworkAcl",
+    "NetworkAclEntry",
+    "PeeredVpc",
     "PrefixList",
     "PrefixListEntry",
     "PrivateAddress",
@@ -52,8 +63,11 @@ __all__ = [
     "SecurityGroupRule",
     "Snapshot",
     "Subnet",
+    "TransitGateway",
+    "TransitGatewayAttachment",
     "Validity",
     "Vpc",
+    "VpcPeeringConnection",
     "distinct_numbers",
     "import_captures",
     "load_inventory",

@@ -8,6 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from vpcflow.errors import InventoryError
 from vpcflow.inventory import ec2
+from vpcflow.inventory.connectivity import (
+    NetworkAcl,
+    TransitGatewayAttachment,
+    VpcPeeringConnection,
+    at_end,
+)
 from vpcflow.inventory.model import (
     Eni,
     GroupRef,
@@ -24,6 +30,7 @@ if TYPE_CHECKING:
     Warn = Callable[[str], None]
 
 T = TypeVar("T")
+V = TypeVar("V", NetworkAcl, TransitGatewayAttachment)
 
 
 class Page(NamedTuple):
@@ -51,6 +58,10 @@ KINDS: dict[str, tuple[str, ...]] = {
     "Subnets": ("subnets",),
     "Vpcs": ("vpcs",),
     "FlowLogs": ("flow_logs",),
+    "VpcPeeringConnections": ("vpc_peering_connections",),
+    "NetworkAcls": ("network_acls",),
+    "TransitGateways": ("transit_gateways",),
+    "TransitGatewayVpcAttachments": ("transit_gateway_attachments",),
 }
 """The lists that are understood, and the fields of a `Snapshot` that each fills."""
 
@@ -94,6 +105,7 @@ def snapshot_of(
         subnets=tuple(subnets),
         vpcs=tuple(replace(v, region=regions.of_vpcs((v.vpc_id,))) for v in vpcs),
         flow_logs=tuple(of_raw.collect("FlowLogs", lambda r: [ec2.flow_log(r)], "flow_log_id")),
+        **_between_vpcs(of_raw, regions, {*regions.by_vpc, *(v.vpc_id for v in vpcs)}),
         origin=origin,
     )
     return replace(snapshot, scopes=scopes_seen(snapshot))
@@ -166,12 +178,12 @@ class _Regions:
 
     def __init__(self, zoned: Iterable[Any], others: Iterable[Any]) -> None:
         by_vpc = {one.vpc_id: one.scope[1] for one in zoned if one.scope[1]}
-        self._by_vpc: dict[str | None, str] = by_vpc
+        self.by_vpc: dict[str | None, str] = by_vpc
         seen = {*by_vpc.values(), *(one.region for one in others if one.region)}
         self.only: str | None = seen.pop() if len(seen) == 1 else None
 
     def of_vpcs(self, vpc_ids: Iterable[str]) -> str | None:
-        found = [self._by_vpc[v] for v in vpc_ids if v in self._by_vpc]
+        found = [self.by_vpc[v] for v in vpc_ids if v in self.by_vpc]
         return found[0] if found else self.only
 
 
@@ -225,6 +237,43 @@ def _rules(
     for rule in sorted((*rules, *others.values()), key=lambda r: (r.group_id, r.key)):
         region = rule.region or region_of_group.get(rule.group_id) or regions.only
         yield rule if region == rule.region else replace(rule, region=region)
+
+
+def _between_vpcs(
+    of_raw: _Collector, regions: _Regions, vpc_ids: Collection[str | None]
+) -> dict[str, Any]:
+    """Give what lies between VPCs and around subnets, by field of a `Snapshot`."""
+    peerings = of_raw.collect(
+        "VpcPeeringConnections", lambda r: [ec2.vpc_peering_connection(r)], "peering_id"
+    )
+    acls = of_raw.collect("NetworkAcls", lambda r: [ec2.network_acl(r)], "network_acl_id")
+    gateways = of_raw.collect(
+        "TransitGateways", lambda r: [ec2.transit_gateway(r)], "transit_gateway_id"
+    )
+    attachments = of_raw.collect(
+        "TransitGatewayVpcAttachments",
+        lambda r: [ec2.transit_gateway_attachment(r)],
+        "attachment_id",
+    )
+    return {
+        "vpc_peering_connections": tuple(_at_known_end(p, vpc_ids) for p in peerings),
+        "network_acls": tuple(_in_region(acl, regions) for acl in acls),
+        "transit_gateways": tuple(gateways),
+        "transit_gateway_attachments": tuple(_in_region(a, regions) for a in attachments),
+    }
+
+
+def _at_known_end(
+    peering: VpcPeeringConnection, vpc_ids: Collection[str | None]
+) -> VpcPeeringConnection:
+    """Say where it was captured: at the accepter where only its VPC was captured too, else at the requester."""
+    return at_end(
+        peering, next((e for e in peering.ends if e.vpc_id in vpc_ids), peering.requester)
+    )
+
+
+def _in_region(one: V, regions: _Regions) -> V:
+    return replace(one, region=regions.of_vpcs((one.vpc_id or "",)))
 
 
 def _prefix_lists(of_raw: _Collector, regions: _Regions) -> Iterator[PrefixList]:

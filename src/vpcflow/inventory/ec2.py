@@ -11,6 +11,14 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from vpcflow.inventory.connectivity import (
+    NetworkAcl,
+    NetworkAclEntry,
+    PeeredVpc,
+    TransitGateway,
+    TransitGatewayAttachment,
+    VpcPeeringConnection,
+)
 from vpcflow.inventory.model import (
     ConnectionTracking,
     Eni,
@@ -289,6 +297,93 @@ def flow_log(raw: Raw) -> FlowLog:
         tag_fields=tuple(sorted(fields.items())),
         tags=tags(raw.get("Tags")),
     )
+
+
+def vpc_peering_connection(raw: Raw) -> VpcPeeringConnection:
+    """Read an element of ``VpcPeeringConnections``, as captured at the requester's end."""
+    requester = _peered_vpc(raw.get("RequesterVpcInfo") or {})
+    return VpcPeeringConnection(
+        peering_id=raw["VpcPeeringConnectionId"],
+        status=(raw.get("Status") or {}).get("Code") or None,
+        requester=requester,
+        accepter=_peered_vpc(raw.get("AccepterVpcInfo") or {}),
+        owner_id=requester.owner_id,
+        region=requester.region,
+        tags=tags(raw.get("Tags")),
+    )
+
+
+def _peered_vpc(raw: Raw) -> PeeredVpc:
+    ipv4 = _all(raw.get("CidrBlockSet"), "CidrBlock")
+    ipv6 = _all(raw.get("Ipv6CidrBlockSet"), "Ipv6CidrBlock")
+    first = (raw["CidrBlock"],) if raw.get("CidrBlock") else ()
+    return PeeredVpc(
+        vpc_id=raw.get("VpcId") or None,
+        owner_id=raw.get("OwnerId") or None,
+        region=raw.get("Region") or None,
+        cidrs=_sorted((*first, *ipv4, *ipv6)),
+    )
+
+
+def network_acl(raw: Raw) -> NetworkAcl:
+    """Read an element of ``NetworkAcls``."""
+    entries = map(_network_acl_entry, raw.get("Entries") or ())
+    return NetworkAcl(
+        network_acl_id=raw["NetworkAclId"],
+        vpc_id=raw.get("VpcId") or None,
+        owner_id=raw.get("OwnerId") or None,
+        is_default=bool(raw.get("IsDefault")),
+        subnet_ids=_all(raw.get("Associations"), "SubnetId"),
+        entries=tuple(sorted(entries, key=lambda e: (e.is_egress, e.number, e.cidr or ""))),
+        tags=tags(raw.get("Tags")),
+    )
+
+
+def _network_acl_entry(raw: Raw) -> NetworkAclEntry:
+    ports = raw.get("PortRange") or {}
+    icmp = raw.get("IcmpTypeCode") or {}
+    return NetworkAclEntry(
+        number=raw["RuleNumber"],
+        is_egress=bool(raw["Egress"]),
+        allow=raw["RuleAction"] == "allow",
+        protocol=_protocol(raw["Protocol"]),
+        cidr=raw.get("CidrBlock") or raw.get("Ipv6CidrBlock") or None,
+        from_port=ports.get("From"),
+        to_port=ports.get("To"),
+        icmp_type=_port(icmp.get("Type")),
+        icmp_code=_port(icmp.get("Code")),
+    )
+
+
+def transit_gateway(raw: Raw) -> TransitGateway:
+    """Read an element of ``TransitGateways``."""
+    return TransitGateway(
+        transit_gateway_id=raw["TransitGatewayId"],
+        owner_id=raw.get("OwnerId") or None,
+        region=region_of(raw.get("TransitGatewayArn")),
+        state=raw.get("State") or None,
+        security_group_referencing=_security_group_referencing(raw),
+        tags=tags(raw.get("Tags")),
+    )
+
+
+def transit_gateway_attachment(raw: Raw) -> TransitGatewayAttachment:
+    """Read an element of ``TransitGatewayVpcAttachments``."""
+    return TransitGatewayAttachment(
+        attachment_id=raw["TransitGatewayAttachmentId"],
+        transit_gateway_id=raw.get("TransitGatewayId") or None,
+        vpc_id=raw.get("VpcId") or None,
+        owner_id=raw.get("VpcOwnerId") or None,
+        state=raw.get("State") or None,
+        security_group_referencing=_security_group_referencing(raw),
+        subnet_ids=_sorted(raw.get("SubnetIds") or ()),
+        tags=tags(raw.get("Tags")),
+    )
+
+
+def _security_group_referencing(raw: Raw) -> bool | None:
+    support = (raw.get("Options") or {}).get("SecurityGroupReferencingSupport")
+    return None if not support else support == "enable"
 
 
 def tags(raw: list[dict[str, str]] | None) -> Tags:

@@ -9,6 +9,12 @@ from vpcflow.inventory.timeline import Entries, runs_of, timeline
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from vpcflow.inventory.connectivity import (
+        NetworkAcl,
+        TransitGateway,
+        TransitGatewayAttachment,
+        VpcPeeringConnection,
+    )
     from vpcflow.inventory.model import (
         Eni,
         Instance,
@@ -57,6 +63,10 @@ class History(NamedTuple):
     instances: dict[str, tuple[Validity[Instance], ...]]
     subnets: dict[str, tuple[Validity[Subnet], ...]]
     vpcs: dict[str, tuple[Validity[Vpc], ...]]
+    vpc_peering_connections: dict[str, tuple[Validity[VpcPeeringConnection], ...]]
+    network_acls: dict[str, tuple[Validity[NetworkAcl], ...]]
+    transit_gateways: dict[str, tuple[Validity[TransitGateway], ...]]
+    transit_gateway_attachments: dict[str, tuple[Validity[TransitGatewayAttachment], ...]]
 
 
 def history(snapshots: Sequence[Snapshot]) -> History:
@@ -77,6 +87,27 @@ def history(snapshots: Sequence[Snapshot]) -> History:
         instances=_validity(snapshots, "instances", lambda s: s.instances, lambda i: i.instance_id),
         subnets=_validity(snapshots, "subnets", lambda s: s.subnets, lambda s: s.subnet_id),
         vpcs=_validity(snapshots, "vpcs", lambda s: s.vpcs, lambda v: v.vpc_id),
+        vpc_peering_connections=_validity(
+            snapshots,
+            "vpc_peering_connections",
+            lambda s: s.vpc_peering_connections,
+            lambda p: p.peering_id,
+        ),
+        network_acls=_validity(
+            snapshots, "network_acls", lambda s: s.network_acls, lambda a: a.network_acl_id
+        ),
+        transit_gateways=_validity(
+            snapshots,
+            "transit_gateways",
+            lambda s: s.transit_gateways,
+            lambda t: t.transit_gateway_id,
+        ),
+        transit_gateway_attachments=_validity(
+            snapshots,
+            "transit_gateway_attachments",
+            lambda s: s.transit_gateway_attachments,
+            lambda t: t.attachment_id,
+        ),
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from vpcflow.errors import InventoryError
+from vpcflow.inventory.connectivity import VpcPeeringConnection, at_end
 from vpcflow.inventory.model import Snapshot
 
 if TYPE_CHECKING:
@@ -22,9 +23,16 @@ _IDS: dict[str, Callable[[Any], str]] = {
     "subnets": lambda one: str(one.subnet_id),
     "vpcs": lambda one: str(one.vpc_id),
     "flow_logs": lambda one: str(one.flow_log_id),
+    "vpc_peering_connections": lambda one: str(one.peering_id),
+    "network_acls": lambda one: str(one.network_acl_id),
+    "transit_gateways": lambda one: str(one.transit_gateway_id),
+    "transit_gateway_attachments": lambda one: str(one.attachment_id),
 }
 
-_WITH_REGION = ("security_groups", "security_group_rules", "prefix_lists", "instances", "vpcs")
+_WITH_REGION = (
+    "security_groups", "security_group_rules", "prefix_lists", "instances", "vpcs", "network_acls",
+    "transit_gateways", "transit_gateway_attachments",
+)  # fmt: skip
 
 
 def merge_snapshots(snapshots: Sequence[Snapshot], *, origin: str) -> Snapshot:
@@ -80,7 +88,13 @@ def within(snapshot: Snapshot, scope: Scope) -> Snapshot:
         )
         for kind in _WITH_REGION
     }
-    return replace(snapshot, scopes=(scope,), **known)
+    peerings = tuple(_captured_in(scope, one) for one in snapshot.vpc_peering_connections)
+    return replace(snapshot, scopes=(scope,), vpc_peering_connections=peerings, **known)
+
+
+def _captured_in(scope: Scope, peering: VpcPeeringConnection) -> VpcPeeringConnection:
+    ends = (end for end in peering.ends if (end.owner_id, end.region) == scope)
+    return at_end(peering, next(ends, peering.requester))
 
 
 def share(snapshot: Snapshot, before: Snapshot) -> Snapshot:

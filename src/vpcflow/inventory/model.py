@@ -11,6 +11,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vpcflow.inventory.connectivity import (
+        NetworkAcl,
+        TransitGateway,
+        TransitGatewayAttachment,
+        VpcPeeringConnection,
+    )
 
 Tags = tuple[tuple[str, str], ...]
 """Tags as (key, value), sorted by key."""
@@ -299,6 +308,10 @@ class Snapshot:
     subnets: tuple[Subnet, ...] = ()
     vpcs: tuple[Vpc, ...] = ()
     flow_logs: tuple[FlowLog, ...] = ()
+    vpc_peering_connections: tuple[VpcPeeringConnection, ...] = ()
+    network_acls: tuple[NetworkAcl, ...] = ()
+    transit_gateways: tuple[TransitGateway, ...] = ()
+    transit_gateway_attachments: tuple[TransitGatewayAttachment, ...] = ()
     origin: str = ""
     gaps: tuple[Gap, ...] = ()
 

@@ -17,9 +17,11 @@ The lists are those of a `Snapshot`, each object on a line of its own: what chan
 
 Objects have the fields of the classes in `model`, tags as one object. A field that has its default is left out; a
 list that was not captured is left out too, an empty one says that there was nothing. ``"gaps"``, where there are any,
-are triples of a list, an account and a region in which it was not wholly captured. Room is left for lists to come:
-``vpc_peerings``, ``network_acls`` and ``transit_gateway_attachments``, with a version of their own. Every version
-ever written is still read.
+are triples of a list, an account and a region in which it was not wholly captured.
+
+Version 2 has ``vpc_peering_connections``, ``network_acls``, ``transit_gateways`` and ``transit_gateway_attachments``;
+a snapshot with none of these lists is written as version 1, which older programs read. Every version ever written is
+still read.
 """
 
 from __future__ import annotations
@@ -36,6 +38,14 @@ import orjson
 
 from vpcflow.errors import InventoryError
 from vpcflow.inventory.capture import scopes_seen
+from vpcflow.inventory.connectivity import (
+    NetworkAcl,
+    NetworkAclEntry,
+    PeeredVpc,
+    TransitGateway,
+    TransitGatewayAttachment,
+    VpcPeeringConnection,
+)
 from vpcflow.inventory.model import (
     ConnectionTracking,
     Eni,
@@ -55,7 +65,7 @@ from vpcflow.inventory.model import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-VERSION = 1
+VERSION = 2
 _FILE_NAME = re.compile(r"snapshot-(\d{4}-\d\d-\d\dT\d{6}Z)\.json\.gz")
 MARK = "vpcflow_snapshot"
 
@@ -68,11 +78,22 @@ _LISTS: Mapping[str, type[Any]] = {
     "subnets": Subnet,
     "vpcs": Vpc,
     "flow_logs": FlowLog,
+    "vpc_peering_connections": VpcPeeringConnection,
+    "network_acls": NetworkAcl,
+    "transit_gateways": TransitGateway,
+    "transit_gateway_attachments": TransitGatewayAttachment,
 }
+_SINCE_VERSION_2 = {
+    "vpc_peering_connections", "network_acls", "transit_gateways", "transit_gateway_attachments",
+}  # fmt: skip
 
 
 def _many(cls: type[Any]) -> Callable[[Any], Any]:
     return lambda raw: tuple(cls(**one) for one in raw)
+
+
+def _peered_vpc(raw: Any) -> PeeredVpc:
+    return PeeredVpc(**{**raw, "cidrs": tuple(raw.get("cidrs", ()))})
 
 
 _NESTED: Mapping[str, Callable[[Any], Any]] = {
@@ -80,9 +101,16 @@ _NESTED: Mapping[str, Callable[[Any], Any]] = {
     "groups": _many(GroupRef),
     "entries": _many(PrefixListEntry),
     "connection_tracking": lambda raw: ConnectionTracking(**raw),
+    "requester": _peered_vpc,
+    "accepter": _peered_vpc,
     "tags": lambda raw: tuple(sorted(raw.items())),
     "tag_fields": lambda raw: tuple(sorted((k, tuple(v)) for k, v in raw.items())),
 }
+_NESTED_IN: Mapping[str, Mapping[str, Callable[[Any], Any]]] = {
+    **dict.fromkeys(_LISTS, _NESTED),
+    "network_acls": {**_NESTED, "entries": _many(NetworkAclEntry)},
+}
+"""How to read what is nested in the objects of each list, by its field."""
 
 
 class SnapshotReader:
@@ -188,10 +216,11 @@ def _parse(data: bytes, origin: str) -> dict[str, Any]:
 
 def _object(name: str, raw: dict[str, Any], origin: str) -> Any:
     values = {}
+    nested = _NESTED_IN[name]
     try:
         for field, value in raw.items():
-            if field in _NESTED and value is not None:
-                values[field] = _NESTED[field](value)
+            if field in nested and value is not None:
+                values[field] = nested[field](value)
             else:
                 values[field] = tuple(value) if isinstance(value, list) else value
         return _LISTS[name](**values)
@@ -205,7 +234,8 @@ def snapshot_json(snapshot: Snapshot) -> bytes:
 
     ``Snapshot.origin`` is not part of it.
     """
-    head = {MARK: VERSION, "captured_at": text_of(snapshot.captured_at), "scopes": snapshot.scopes}
+    version = 1 if _SINCE_VERSION_2.isdisjoint(snapshot.kinds) else 2
+    head = {MARK: version, "captured_at": text_of(snapshot.captured_at), "scopes": snapshot.scopes}
     if snapshot.gaps:
         head["gaps"] = [(kind, *scope) for kind, scope in snapshot.gaps]
     lists = [
