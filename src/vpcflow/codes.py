@@ -78,3 +78,62 @@ PROTOCOLS: Mapping[int, str] = MappingProxyType(dict(enumerate(
 )))  # fmt: skip
 """Number to keyword, lower case; numbers IANA has not assigned are absent.
 https://www.iana.org/assignments/protocol-numbers/protocol-numbers.xhtml (146 homa, 147 bit-emu: 2025)"""
+
+INITIATOR_BASES: Mapping[str, str] = MappingProxyType(
+    {
+        "flags": "the record's own TCP flags: SYN without ACK is sent by who opens, SYN-ACK by the other side",
+        "state": "the TCP flags of another record of the connection at the same interface",
+        "mirror": "the TCP flags of a record of the connection at the other end's interface",
+        "rejects": "only one side was turned away, or only the answers were: the other way round it makes no sense",
+        "rules": "the rules in force at the interfaces admit only one orientation",
+        "starts": "one side's first packet came before the other's, and the interface was watched before that",
+        "port": "one socket is a service: many talk to it, or its port is a service's and the other's is not (TCP only)",
+    }
+)
+"""How it is known who opened a connection, the surest first."""
+
+INITIATOR_CONFIDENCE: Mapping[str, float] = MappingProxyType(
+    {
+        "flags": 1.0,
+        "state": 1.0,
+        "mirror": 0.99,
+        "rejects": 0.97,
+        "rules": 0.95,
+        "starts": 0.9,
+        "port": 0.7,
+    }
+)
+
+RULE_MATCHES: Mapping[str, str] = MappingProxyType(
+    {
+        "unique": "one rule admits it",
+        "ambiguous": "several rules admit it",
+        "none": "no rule in force admits it, though it was accepted",
+        "response": "an answer: it needs no rule, as the interface remembers the connection",
+        "unknown": "cannot be told",
+    }
+)
+
+RULE_NOTES: Mapping[str, str] = MappingProxyType(
+    {
+        "icmp_type_not_logged": "a rule names an ICMP type or code, which flow logs do not: the match is approximate",
+        "untracked_reply": "the connection is not tracked, so its answers need these rules too",
+        "rule_removed": "a rule of another time admits it: connections outlive rules",
+        "inventory_gap": "the inventory lacks the interface, the peer, or the entries of a prefix list",
+        "unexplained": "nothing in the inventory explains it",
+        "no_initiator": "who opened the connection is not known",
+        "no_direction": "whether it came in or went out is not known",
+        "edge_of_recording": "the connection began before what was recorded",
+        "no_security_groups": "no security group guards the interface: NAT gateways and some others have none",
+    }
+)
+
+REJECT_CAUSES: Mapping[str, str] = MappingProxyType(
+    {
+        "security_group": "no rule of the interface's security groups admits it",
+        "network_acl": "rules admit it, and a network ACL does not",
+        "network_acl_or_late_packet": "rules admit it: a network ACL, or it came after the connection's end",
+        "unknown": "cannot be told",
+    }
+)
+"""Why packets were rejected, where AWS gives no reason of its own (`BPA`, `EC`), which comes first."""
