@@ -87,7 +87,7 @@ INITIATOR_BASES: Mapping[str, str] = MappingProxyType(
         "rejects": "only one side was turned away, or only the answers were: the other way round it makes no sense",
         "rules": "the rules in force at the interfaces admit only one orientation",
         "starts": "one side's first packet came before the other's, and the interface was watched before that",
-        "port": "one socket is a service: many talk to it, or its port is a service's and the other's is not (TCP only)",
+        "port": "one socket is a service: many talk to it, or its port is a service's and the other's is none",
     }
 )
 """How it is known who opened a connection, the surest first."""
