@@ -17,6 +17,10 @@ _LISTS = {
     "describe_subnets": "Subnets",
     "describe_vpcs": "Vpcs",
     "describe_flow_logs": "FlowLogs",
+    "describe_vpc_peering_connections": "VpcPeeringConnections",
+    "describe_network_acls": "NetworkAcls",
+    "describe_transit_gateways": "TransitGateways",
+    "describe_transit_gateway_vpc_attachments": "TransitGatewayVpcAttachments",
     "get_managed_prefix_list_entries": "Entries",
 }
 # As botocore's model has them; without MaxResults EC2 gives all at once, or refuses.

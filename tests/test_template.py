@@ -742,6 +742,11 @@ def test_changes_reach_the_inventory_function_in_batches():
         "AuthorizeSecurityGroupIngress",
         "RevokeSecurityGroupEgress",
         "ModifySecurityGroupRules",
+        "DeleteVpcPeeringConnection",
+        "ReplaceNetworkAclEntry",
+        "ModifyTransitGatewayVpcAttachment",
     } <= names
+    # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
+    assert len(json.dumps(rule["EventPattern"])) <= 2048
     changes = made.resources["InventoryFunction"]["Properties"]["Events"]["Changes"]["Properties"]
     assert changes["MaximumBatchingWindowInSeconds"] > 0

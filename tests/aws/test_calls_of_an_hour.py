@@ -132,8 +132,8 @@ def test_with_snapshots_ec2_hardly_notices_the_decorators() -> None:
         )  # fmt: skip
         decorate(number, own.now, origin, own, calls)
 
-    # 28 calls for each capture (20 pages of interfaces), two look-ups a minute for each decorator.
-    assert len(calls) <= captures * 28 + DECORATORS * 2 * 60
+    # 32 calls for each capture (20 pages of interfaces), two look-ups a minute for each decorator.
+    assert len(calls) <= captures * 32 + DECORATORS * 2 * 60
     assert len(calls) / HOUR_S < PER_S / 8
     assert lowest_level(calls) > MOST / 2
 

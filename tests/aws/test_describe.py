@@ -39,6 +39,27 @@ def account(enis: int = 1) -> FakeEc2:
         describe_subnets=[{"SubnetId": "subnet-a", "AvailabilityZoneId": "euw1-az1"}],
         describe_vpcs=[{"VpcId": "vpc-a", "OwnerId": ACCOUNT, "CidrBlock": "10.0.0.0/8"}],
         describe_flow_logs=[{"FlowLogId": "fl-a", "LogFormat": "${srcaddr}"}],
+        describe_vpc_peering_connections=[
+            {
+                "VpcPeeringConnectionId": "pcx-a",
+                "Status": {"Code": "active"},
+                "RequesterVpcInfo": {
+                    "VpcId": "vpc-z",
+                    "OwnerId": "210987654321",
+                    "Region": "us-east-1",
+                },
+                "AccepterVpcInfo": {"VpcId": "vpc-a", "OwnerId": ACCOUNT, "Region": "eu-west-1"},
+            }
+        ],
+        describe_network_acls=[{"NetworkAclId": "acl-a", "VpcId": "vpc-a", "OwnerId": ACCOUNT}],
+        describe_transit_gateways=[{"TransitGatewayId": "tgw-a", "OwnerId": ACCOUNT}],
+        describe_transit_gateway_vpc_attachments=[
+            {
+                "TransitGatewayAttachmentId": "tgw-attach-a",
+                "VpcOwnerId": ACCOUNT,
+                "State": "available",
+            }
+        ],
         describe_managed_prefix_lists=[{"PrefixListId": "pl-a", "Version": 3, "OwnerId": ACCOUNT}],
     )
     ec2.entries["pl-a"] = [{"Cidr": "192.0.2.0/24", "Description": "office"}]
@@ -65,6 +86,13 @@ def test_a_capture_has_all_kinds_and_is_dated_when_it_began() -> None:
         *captured.prefix_lists,
     )
     assert {thing.region for thing in things} == {"eu-west-1"}
+    between_vpcs = (
+        *captured.vpc_peering_connections,
+        *captured.network_acls,
+        *captured.transit_gateways,
+        *captured.transit_gateway_attachments,
+    )
+    assert [thing.scope for thing in between_vpcs] == [SCOPE] * 4
 
 
 def test_twenty_thousand_interfaces_take_twenty_pages_and_each_other_list_one() -> None:
@@ -74,7 +102,7 @@ def test_twenty_thousand_interfaces_take_twenty_pages_and_each_other_list_one() 
 
     assert len(captured.snapshot.interfaces) == 20_000
     assert ec2.calls["describe_network_interfaces"] == 20
-    assert captured.ec2.calls == sum(ec2.calls.values()) == 20 + 9
+    assert captured.ec2.calls == sum(ec2.calls.values()) == 20 + 13
     assert ec2.asked[0] == (
         "describe_network_interfaces",
         {"MaxResults": 1000, "IncludeManagedResources": True},
@@ -112,6 +140,10 @@ def test_any_other_call_that_is_refused_is_said_and_never_counts_as_empty(operat
         "describe_vpcs": "vpcs",
         "describe_flow_logs": "flow_logs",
         "describe_managed_prefix_lists": "prefix_lists",
+        "describe_vpc_peering_connections": "vpc_peering_connections",
+        "describe_network_acls": "network_acls",
+        "describe_transit_gateways": "transit_gateways",
+        "describe_transit_gateway_vpc_attachments": "transit_gateway_attachments",
     }
     if kind := covered.get(operation):
         assert not captured.snapshot.covers(kind, SCOPE)

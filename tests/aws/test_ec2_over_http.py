@@ -52,7 +52,7 @@ def test_every_page_is_asked_for_with_the_largest_size_and_managed_resources(
         {"MaxResults": 1000, "IncludeManagedResources": "true", "NextToken": "1000"},
         {"MaxResults": 1000, "IncludeManagedResources": "true", "NextToken": "2000"},
     ]
-    assert ec2.calls == sum(fake.calls.values()) == 3 + 8
+    assert ec2.calls == sum(fake.calls.values()) == 3 + 12
 
 
 def test_where_ec2_is_busy_it_is_asked_again_and_the_calls_are_counted(

@@ -12,6 +12,8 @@ import pytest
 from commands import Vpcflow
 from moto_server import moto_server
 
+from vpcflow.cli.reference import ReferenceOptions, load_reference, rule_kinds
+from vpcflow.cli.words import Words
 from vpcflow.inventory import load_inventory
 
 pytestmark = pytest.mark.integration
@@ -127,6 +129,21 @@ def test_the_account_itself_is_an_inventory(vpcflow: Vpcflow, interface_id: str)
     assert document["security_group_names"] == ["web"]
     assert document["inventory_state"] == "stale"
     assert "asked EC2 for the inventory: 123456789012 in eu-west-1" in done.err
+
+
+def test_rules_are_asked_for_with_all_that_lies_between_vpcs(interface_id: str) -> None:
+    given = ReferenceOptions("aws", None, 3600, None, "off", None, None, None, kinds=rule_kinds())
+
+    inventory = load_reference(given, Words(quiet=True)).inventory
+
+    assert inventory is not None
+    (snapshot,) = inventory.snapshots
+    assert snapshot.gaps == ()
+    assert snapshot.kinds >= rule_kinds()
+    (subnet_id,) = (e.subnet_id for e in snapshot.interfaces if e.interface_id == interface_id)
+    (acl,) = (one for one in snapshot.network_acls if subnet_id in one.subnet_ids)
+    assert acl.scope == ("123456789012", REGION)
+    assert {(e.number, e.allow) for e in acl.entries} == {(100, True), (32767, False)}
 
 
 def test_a_line_without_a_header_has_the_layout_of_the_accounts_flow_logs(

@@ -9,7 +9,18 @@ from typer.testing import CliRunner
 
 from vpcflow.cli.inventory import app
 from vpcflow.errors import InventoryError
-from vpcflow.inventory import SecurityGroup, SecurityGroupRule, Vpc, write_snapshot
+from vpcflow.inventory import (
+    NetworkAcl,
+    NetworkAclEntry,
+    PeeredVpc,
+    SecurityGroup,
+    SecurityGroupRule,
+    TransitGateway,
+    TransitGatewayAttachment,
+    Vpc,
+    VpcPeeringConnection,
+    write_snapshot,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -123,6 +134,55 @@ def test_show_lists_the_rules_of_a_group_and_when_they_were_seen(history: Path) 
     lines = {line.split()[0]: line for line in shown.splitlines() if line.startswith("sgr-")}
     assert "tcp" in lines["sgr-0"] and "443" in lines["sgr-0"] and "192.0.2.0/24" in lines["sgr-0"]
     assert lines["sgr-1"].rstrip().endswith("2023-11-14T23:13:20Z")
+
+
+@pytest.mark.parametrize(
+    ("what", "parts"),
+    [
+        ("acl-1", ["vpc-a", "subnet-1, subnet-2", "100 ingress allow tcp 22-23 192.0.2.0/24",
+                   "32767 egress deny all all 0.0.0.0/0", "110 ingress deny icmp type 8 0.0.0.0/0"]),
+        ("pcx-1", ["active", "vpc-a, 123456789012, eu-west-1, 10.0.0.0/16", "vpc-b, 210987654321"]),
+        ("tgw-1", ["210987654321", "group references enabled"]),
+        ("tgw-attach-1", ["tgw-1", "vpc-a", "available", "group references disabled"]),
+    ],
+)  # fmt: skip
+def test_show_finds_what_lies_between_vpcs_by_id(
+    tmp_path: Path, what: str, parts: list[str]
+) -> None:
+    entries = (
+        NetworkAclEntry(100, False, True, 6, "192.0.2.0/24", 22, 23),
+        NetworkAclEntry(110, False, False, 1, "0.0.0.0/0", icmp_type=8),
+        NetworkAclEntry(32767, True, False, -1, "0.0.0.0/0"),
+    )
+    peered = (
+        PeeredVpc("vpc-a", "123456789012", "eu-west-1", ("10.0.0.0/16",)),
+        PeeredVpc("vpc-b", "210987654321"),
+    )
+    captured = snapshot(
+        T,
+        network_acls=(
+            NetworkAcl("acl-1", "vpc-a", subnet_ids=("subnet-1", "subnet-2"), entries=entries),
+        ),
+        vpc_peering_connections=(VpcPeeringConnection("pcx-1", "active", *peered),),
+        transit_gateways=(
+            TransitGateway("tgw-1", "210987654321", security_group_referencing=True),
+        ),
+        transit_gateway_attachments=(
+            TransitGatewayAttachment(
+                "tgw-attach-1",
+                "tgw-1",
+                "vpc-a",
+                state="available",
+                security_group_referencing=False,
+            ),
+        ),
+    )
+    write_snapshot(captured, tmp_path / "a.json")
+
+    shown = " ".join(run("show", tmp_path, what).stdout.split())
+
+    for part in (what, *parts):
+        assert part in shown
 
 
 @pytest.mark.parametrize("what", ["eni-9", "sg-9", "10.9.9.9", "2001:db8::9", "web"])

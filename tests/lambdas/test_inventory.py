@@ -228,7 +228,7 @@ def test_all_accounts_and_regions_are_in_one_snapshot() -> None:
     regions = ("eu-west-1", "us-east-1")
     assert world.newest.scopes == tuple((a, r) for a in (ACCOUNT, OTHER) for r in regions)
     assert world.metrics["scopes_captured"] == 4
-    assert world.metrics["ec2_calls"] == 4 * 9
+    assert world.metrics["ec2_calls"] == 4 * 13
 
 
 def test_an_account_that_cannot_be_asked_is_left_out_and_nothing_of_it_looks_deleted() -> None:

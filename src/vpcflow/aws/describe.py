@@ -66,6 +66,21 @@ _NAMES = (
     Question("describe_subnets", "Subnets", 1000, "ids of Availability Zones may not be known"),
     Question("describe_vpcs", "Vpcs", 1000, "CIDR blocks of VPCs are not known"),
 )  # fmt: skip
+_CONNECTIVITY = (
+    Question(
+        "describe_vpc_peering_connections", "VpcPeeringConnections", 1000,
+        "which groups of peered VPCs rules can refer to is not known",
+    ),
+    Question("describe_network_acls", "NetworkAcls", 1000, "what network ACLs deny is not known"),
+    Question(
+        "describe_transit_gateways", "TransitGateways", 1000,
+        "which of them let rules refer to groups of other VPCs is not known",
+    ),
+    Question(
+        "describe_transit_gateway_vpc_attachments", "TransitGatewayVpcAttachments", 1000,
+        "which VPCs a transit gateway connects is not known",
+    ),
+)  # fmt: skip
 
 ALL = (
     INTERFACES,
@@ -77,6 +92,7 @@ ALL = (
     ),
     *_NAMES,
     FLOW_LOGS,
+    *_CONNECTIVITY,
     PREFIX_LISTS,
 )  # fmt: skip
 """

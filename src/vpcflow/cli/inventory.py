@@ -47,7 +47,8 @@ Make one snapshot of what the AWS CLI printed.
 DIR is a directory of JSON files as `aws ec2 describe-network-interfaces > enis.json` leaves them, or one such file; all
 together are one capture, of as many accounts and regions as there are. Known, by content: describe-network-interfaces,
 -security-groups, -security-group-rules, -security-group-vpc-associations, -managed-prefix-lists, -instances, -subnets,
--vpcs, -flow-logs, and get-managed-prefix-list-entries, whose file must have the pl-… in its name.
+-vpcs, -flow-logs, -vpc-peering-connections, -network-acls, -transit-gateways, -transit-gateway-vpc-attachments, and
+get-managed-prefix-list-entries, whose file must have the pl-… in its name.
 
 \b
     vpcflow inventory import aws-cli/ --to inventory/
@@ -58,7 +59,8 @@ _SHOW_HELP = """
 Show what an inventory holds, or all it knows of one thing in it.
 
 PATH is what --inventory takes: AWS CLI files, a snapshot, or a directory of snapshots, here or in S3. WHAT is
-the id of a network interface or security group (with its rules), or an address.
+the id of a network interface, a security group or network ACL (with its rules), a VPC peering connection, a transit
+gateway or its attachment, or an address.
 
 \b
     vpcflow inventory show inventory/

@@ -10,7 +10,16 @@ from rich.table import Table
 from rich.text import Text
 
 from vpcflow.addresses import is_address
-from vpcflow.codes import PROTOCOLS
+from vpcflow.cli.connectivity_view import connectivity
+from vpcflow.cli.facts import (
+    empty_facts,
+    facts,
+    icmp_text,
+    ports_text,
+    protocol_text,
+    seen,
+    tags_text,
+)
 from vpcflow.errors import InventoryError
 from vpcflow.inventory import networks_of, text_of_time
 from vpcflow.inventory.networks import network
@@ -30,26 +39,26 @@ _ICMP = (1, 58)
 def summarize(inventory: Inventory) -> Iterator[RenderableType]:
     """Show how much of what there is, when it was captured, and the VPCs."""
     times = inventory.capture_times
-    facts = _facts("inventory")
-    facts.add_row("snapshots", f"{len(times):,}")
-    facts.add_row("captured", text_of_time(times[0]))
+    shown = empty_facts("inventory")
+    shown.add_row("snapshots", f"{len(times):,}")
+    shown.add_row("captured", text_of_time(times[0]))
     if len(times) > 1:
-        facts.add_row("to", text_of_time(times[-1]))
-        facts.add_row("longest gap", _duration(max(b - a for a, b in pairwise(times))))
-    facts.add_row("accounts", _ids(sorted({account for account, _ in inventory.scopes if account})))
-    facts.add_row("regions", _ids(sorted({region for _, region in inventory.scopes if region})))
+        shown.add_row("to", text_of_time(times[-1]))
+        shown.add_row("longest gap", _duration(max(b - a for a, b in pairwise(times))))
+    shown.add_row("accounts", _ids(sorted({account for account, _ in inventory.scopes if account})))
+    shown.add_row("regions", _ids(sorted({region for _, region in inventory.scopes if region})))
     for name, objects in inventory.history._asdict().items():
         versions = sum(map(len, objects.values()))
         changes = f" in {versions:,} versions" if versions > len(objects) else ""
-        facts.add_row(name.replace("_", " "), f"{len(objects):,}{changes}")
-    facts.add_row("flow logs", f"{len(inventory.flow_logs):,}")
-    yield facts
+        shown.add_row(name.replace("_", " "), f"{len(objects):,}{changes}")
+    shown.add_row("flow logs", f"{len(inventory.flow_logs):,}")
+    yield shown
     if inventory.history.vpcs:
         yield _vpcs(inventory)
 
 
 def describe(inventory: Inventory, what: str) -> Iterator[RenderableType]:
-    """Show all versions of an ENI or security group, or of the ENIs that had an address; InventoryError if none."""
+    """Show all versions of what has this id, or of the ENIs that had an address; InventoryError if none."""
     history = inventory.history
     if what in history.interfaces:
         yield from map(_eni, history.interfaces[what])
@@ -58,18 +67,13 @@ def describe(inventory: Inventory, what: str) -> Iterator[RenderableType]:
         yield _rules(what, inventory)
     elif is_address(what):
         yield from _holders(inventory, what)
+    elif shown := list(connectivity(inventory, what)):
+        yield from shown
     else:
         raise InventoryError(
-            f"{what!r} is no network interface, security group or address of this inventory:"
-            " run `vpcflow inventory show PATH` to see what it holds"
+            f"{what!r} is no network interface, security group, network ACL, peering connection, transit gateway,"
+            " attachment or address of this inventory: run `vpcflow inventory show PATH` to see what it holds"
         )
-
-
-def _facts(title: str) -> Table:
-    table = Table(title=title, title_justify="left", show_header=False, box=None, pad_edge=False)
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    return table
 
 
 def _vpcs(inventory: Inventory) -> Table:
@@ -92,7 +96,7 @@ def _eni(version: Validity[Eni]) -> Table:
     primary = {a.address for a in eni.private_addresses if a.is_primary}
     private = (a + " (primary)" if a in primary else a for a in _private(eni))
     rows = {
-        "seen": _seen(version),
+        "seen": seen(version),
         "description": eni.description,
         "type": eni.interface_type,
         "account": eni.owner_id,
@@ -111,9 +115,9 @@ def _eni(version: Validity[Eni]) -> Table:
         "source/dest check": None
         if eni.source_dest_check is None
         else str(eni.source_dest_check).lower(),
-        "tags": ", ".join(f"{key}={value}" for key, value in eni.tags),
+        "tags": tags_text(eni.tags),
     }
-    return _table(eni.interface_id, rows)
+    return facts(eni.interface_id, rows)
 
 
 def _private(eni: Eni) -> list[str]:
@@ -123,22 +127,14 @@ def _private(eni: Eni) -> list[str]:
 def _group(version: Validity[SecurityGroup]) -> Table:
     group = version.value
     rows = {
-        "seen": _seen(version),
+        "seen": seen(version),
         "name": group.name,
         "description": group.description,
         "account": group.owner_id,
         "VPCs": ", ".join(group.vpc_ids),
-        "tags": ", ".join(f"{key}={value}" for key, value in group.tags),
+        "tags": tags_text(group.tags),
     }
-    return _table(group.group_id, rows)
-
-
-def _table(title: str, rows: dict[str, str | None]) -> Table:
-    table = _facts(title)
-    for name, value in rows.items():
-        if value:
-            table.add_row(name, Text(value))
-    return table
+    return facts(group.group_id, rows)
 
 
 def _rules(group_id: str, inventory: Inventory) -> Table:
@@ -152,24 +148,16 @@ def _rules(group_id: str, inventory: Inventory) -> Table:
     of_group = (v for v in versions if v.value.group_id == group_id)
     for version in sorted(of_group, key=lambda v: (v.value.direction, v.value.key, v.valid_from)):
         rule = version.value
-        cells = (rule.rule_id or "-", rule.direction, _protocol(rule), _ports(rule),
-                 rule.counterpart or "-", rule.description or "", _seen(version))  # fmt: skip
+        cells = (rule.rule_id or "-", rule.direction, protocol_text(rule.protocol), _ports(rule),
+                 rule.counterpart or "-", rule.description or "", seen(version))  # fmt: skip
         table.add_row(*map(Text, cells[: len(columns)]))
     return table
 
 
-def _protocol(rule: SecurityGroupRule) -> str:
-    return "all" if rule.protocol == -1 else PROTOCOLS.get(rule.protocol, str(rule.protocol))
-
-
 def _ports(rule: SecurityGroupRule) -> str:
-    if rule.from_port is None:
-        return "all"
-    if rule.protocol in _ICMP:
-        return f"type {rule.from_port}" + ("" if rule.to_port is None else f" code {rule.to_port}")
-    if rule.to_port in {None, rule.from_port}:
-        return str(rule.from_port)
-    return f"{rule.from_port}-{rule.to_port}"
+    if rule.from_port is not None and rule.protocol in _ICMP:
+        return icmp_text(rule.from_port, rule.to_port)
+    return ports_text(rule.from_port, rule.to_port)
 
 
 def _holders(inventory: Inventory, address: str) -> Iterator[RenderableType]:
@@ -189,11 +177,6 @@ def _holders(inventory: Inventory, address: str) -> Iterator[RenderableType]:
     if not found:
         raise InventoryError(f"no network interface of this inventory has had {address}")
     yield from map(_eni, found)
-
-
-def _seen(version: Validity[Eni] | Validity[SecurityGroup] | Validity[SecurityGroupRule]) -> str:
-    start, end = text_of_time(version.valid_from), text_of_time(version.valid_to)
-    return start if start == end else f"{start} to {end}"
 
 
 def _ids(ids: list[str]) -> str:

@@ -21,6 +21,7 @@ from vpcflow.object_store import is_object_url, parse_object_url
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vpcflow.aws.describe import Question
     from vpcflow.cli.words import Words
     from vpcflow.inventory import FlowLog, Snapshot
 
@@ -31,10 +32,23 @@ AWS = "aws"
 def live_inventory(words: Words) -> Inventory:
     """Ask EC2 for what flows are enriched from, and say of when that is; raises ``AwsError``."""
     with aws_extra("--inventory aws"):
-        from vpcflow.aws.describe import WHAT_FLOWS_NEED, capture
-        from vpcflow.aws.ec2 import Target, open_ec2
+        from vpcflow.aws.describe import WHAT_FLOWS_NEED
+    return _asked(words, WHAT_FLOWS_NEED)
+
+
+def live_inventory_with_rules(words: Words) -> Inventory:
+    """Ask EC2 for all it tells, and say of when that is; raises ``AwsError``."""
+    with aws_extra("--inventory aws"):
+        from vpcflow.aws.describe import ALL
+    return _asked(words, ALL)
+
+
+def _asked(words: Words, questions: Sequence[Question]) -> Inventory:
+    from vpcflow.aws.describe import capture
+    from vpcflow.aws.ec2 import Target, open_ec2
+
     ec2 = open_ec2(Target())
-    snapshot = capture(ec2, clock=time.time, warn=words.say, questions=WHAT_FLOWS_NEED)
+    snapshot = capture(ec2, clock=time.time, warn=words.say, questions=questions)
     words.say(
         f"asked EC2 for the inventory: {_found(snapshot)}, in {ec2.calls:,} calls; it is of"
         f" {text_of_time(snapshot.captured_at)}, and inventory_age_s says how far off each record is"

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from vpcflow.cli.here import here, snapshots_of
-from vpcflow.cli.live import AWS, live_flow_logs, live_inventory
+from vpcflow.cli.live import AWS, live_flow_logs, live_inventory, live_inventory_with_rules
 from vpcflow.cli.options import read_time
 from vpcflow.enrich import Reference
 from vpcflow.errors import FormatError
@@ -45,7 +45,10 @@ class ReferenceOptions(NamedTuple):
     networks: str | None
     times: TimeRange = ALWAYS
     kinds: frozenset[str] | None = None
-    """What of the AWS CLI's files is read: fields of a ``Snapshot``, None for all; see ``enricher_kinds``."""
+    """
+    What of the AWS CLI's files is read: fields of a ``Snapshot``, None for all; see ``enricher_kinds`` and
+    ``rule_kinds``.
+    """
 
 
 def enricher_kinds(columns: Set[str] | None) -> frozenset[str]:
@@ -54,6 +57,19 @@ def enricher_kinds(columns: Set[str] | None) -> frozenset[str]:
     if columns is None or not columns.isdisjoint({"eni_instance_name", "peer_instance_name"}):
         needed.add("instances")
     return frozenset(needed)
+
+
+_RULE_KINDS = frozenset(
+    {
+        "security_group_rules", "prefix_lists", "vpc_peering_connections", "network_acls",
+        "transit_gateways", "transit_gateway_attachments",
+    }
+)  # fmt: skip
+
+
+def rule_kinds(columns: Set[str] | None = None) -> frozenset[str]:
+    """Give the kinds that tell which rules admit a packet, and those that enrichers need for these columns."""
+    return enricher_kinds(columns) | _RULE_KINDS
 
 
 def load_reference(given: ReferenceOptions, words: Words) -> Reference:
@@ -80,7 +96,8 @@ def _inventory(given: ReferenceOptions, words: Words) -> Inventory | None:
         if given.inventory_time is not None:
             raise FormatError("--inventory aws is of now: leave --inventory-time out")
         with _collector_at_rest():
-            return live_inventory(words)
+            with_rules = given.kinds is not None and given.kinds >= _RULE_KINDS
+            return live_inventory_with_rules(words) if with_rules else live_inventory(words)
     captured_at = None if given.inventory_time is None else read_time(given.inventory_time)
     choose = functools.partial(snapshots_of, times=given.times)
     with here(given.inventory, choose) as local, _collector_at_rest():

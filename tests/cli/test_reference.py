@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import dataclasses
+
+from vpcflow.cli.reference import enricher_kinds, rule_kinds
+from vpcflow.inventory import Snapshot
+from vpcflow.inventory.capture import KINDS
+
+ABOUT_THE_SNAPSHOT = {"captured_at", "scopes", "kinds", "origin", "gaps"}
+ALL_KINDS = {field.name for field in dataclasses.fields(Snapshot)} - ABOUT_THE_SNAPSHOT
+
+
+def test_rules_need_all_that_an_inventory_has_but_names_of_instances_for_some_columns_only() -> (
+    None
+):
+    assert rule_kinds() == ALL_KINDS
+    assert rule_kinds(frozenset({"initiator"})) == ALL_KINDS - {"instances"}
+
+
+def test_columns_of_enriched_flows_need_nothing_that_lies_between_vpcs() -> None:
+    between = {
+        kind
+        for key in KINDS
+        if key.startswith(("VpcPeering", "NetworkAcl", "TransitGateway"))
+        for kind in KINDS[key]
+    }
+
+    assert len(between) == 4
+    assert enricher_kinds(None).isdisjoint(between)
