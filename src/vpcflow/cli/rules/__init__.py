@@ -1,0 +1,1 @@
+"""``vpcflow rules``: which rules the traffic needs."""
