@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from inventories import SCOPE, eni, snapshot
 
@@ -313,3 +314,13 @@ def test_group_names_may_be_missing(tmp_path: Path) -> None:
     write_snapshot(snapshot(T, nameless), tmp_path / "a.json")
 
     assert load(tmp_path)[0].interfaces == (nameless,)
+
+
+def test_a_size_of_a_prefix_list_needs_the_newer_version_of_snapshots() -> None:
+    sized = PrefixList("pl-1", max_entries=20)
+    unsized = Snapshot(0, kinds=frozenset({"prefix_lists"}), prefix_lists=(PrefixList("pl-1"),))
+
+    written = [snapshot_json(unsized), snapshot_json(replace(unsized, prefix_lists=(sized,)))]
+
+    assert [orjson.loads(one)["vpcflow_snapshot"] for one in written] == [1, 2]
+    assert read_snapshot(orjson.loads(written[1]), "x").prefix_lists == (sized,)

@@ -220,6 +220,7 @@ def prefix_list(raw: Raw) -> PrefixList:
         address_family=raw.get("AddressFamily") or None,
         version=raw.get("Version"),
         entries=None if cidrs is None else tuple(PrefixListEntry(c) for c in sorted(cidrs)),
+        max_entries=raw.get("MaxEntries"),
         tags=tags(raw.get("Tags")),
     )
 

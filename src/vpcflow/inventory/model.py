@@ -194,7 +194,11 @@ class PrefixListEntry:
 
 @dataclass(frozen=True, slots=True)
 class PrefixList:
-    """A managed prefix list; ``entries`` is null where they were not captured."""
+    """
+    A managed prefix list; ``entries`` is null where they were not captured.
+
+    ``max_entries`` is how many it may have, which is what a rule that names it counts as; null for AWS's own lists.
+    """
 
     prefix_list_id: str
     name: str | None = None
@@ -203,6 +207,7 @@ class PrefixList:
     address_family: str | None = None
     version: int | None = None
     entries: tuple[PrefixListEntry, ...] | None = None
+    max_entries: int | None = None
     tags: Tags = ()
 
     @property

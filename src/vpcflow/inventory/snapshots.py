@@ -19,9 +19,9 @@ Objects have the fields of the classes in `model`, tags as one object. A field t
 list that was not captured is left out too, an empty one says that there was nothing. ``"gaps"``, where there are any,
 are triples of a list, an account and a region in which it was not wholly captured.
 
-Version 2 has ``vpc_peering_connections``, ``network_acls``, ``transit_gateways`` and ``transit_gateway_attachments``;
-a snapshot with none of these lists is written as version 1, which older programs read. Every version ever written is
-still read.
+Version 2 has ``vpc_peering_connections``, ``network_acls``, ``transit_gateways`` and ``transit_gateway_attachments``,
+and ``max_entries`` of prefix lists; a snapshot with none of these is written as version 1, which older programs read.
+Every version ever written is still read.
 """
 
 from __future__ import annotations
@@ -234,8 +234,11 @@ def snapshot_json(snapshot: Snapshot) -> bytes:
 
     ``Snapshot.origin`` is not part of it.
     """
-    version = 1 if _SINCE_VERSION_2.isdisjoint(snapshot.kinds) else 2
-    head = {MARK: version, "captured_at": text_of(snapshot.captured_at), "scopes": snapshot.scopes}
+    head = {
+        MARK: _version_for(snapshot),
+        "captured_at": text_of(snapshot.captured_at),
+        "scopes": snapshot.scopes,
+    }
     if snapshot.gaps:
         head["gaps"] = [(kind, *scope) for kind, scope in snapshot.gaps]
     lists = [
@@ -247,6 +250,14 @@ def snapshot_json(snapshot: Snapshot) -> bytes:
     if not lists:
         return orjson.dumps(head)
     return b"%s,\n" % orjson.dumps(head)[:-1] + b"\n],\n".join(lists) + b"\n]}\n"
+
+
+def _version_for(snapshot: Snapshot) -> int:
+    """Give the least version that has all there is."""
+    is_old = _SINCE_VERSION_2.isdisjoint(snapshot.kinds) and not any(
+        one.max_entries for one in snapshot.prefix_lists
+    )
+    return 1 if is_old else VERSION
 
 
 def _plain(one: Any) -> dict[str, Any]:
