@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,7 @@ Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
 
 _UNIQUE_LOCAL = 0xFC >> 1
+_SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
 _NO_ROW = np.int32(np.iinfo(np.int32).max)
 
 
@@ -64,6 +65,26 @@ class Holdings(NamedTuple):
             at = np.minimum(np.searchsorted(self.subject_keys, wanted), len(self.subject_keys) - 1)
             found[open_] = np.where(self.subject_keys[at] == wanted, at, -1)
         return found
+
+    def places_of(self, levels: Sequence[Int32s]) -> tuple[Int64s, Int32s]:
+        """Give all pairs of an address and a place where it was held at some time, by address and then by place."""
+        count = max(len(self.book.numbers), 1)
+        place_of_key, network_of_key = np.divmod(self.subject_keys, count)
+        order = np.argsort(network_of_key, kind="stable")
+        places, held = place_of_key[order], network_of_key[order]
+        found = []
+        for level in levels:
+            address = np.flatnonzero(level >= 0)
+            first, last = (np.searchsorted(held, level[address], side) for side in _SIDES)
+            counts = last - first
+            ends = np.cumsum(counts)
+            at = np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(
+                first - ends + counts, counts
+            )
+            found.append(np.repeat(address, counts) * (len(self.places) + 1) + places[at])
+        pairs = np.unique(np.concatenate(found)) if found else np.zeros(0, np.int64)
+        address, place = np.divmod(pairs, len(self.places) + 1)
+        return address, place.astype(np.int32)
 
 
 class OwnAddresses(NamedTuple):
@@ -133,6 +154,12 @@ def public_networks_of(eni: Eni) -> list[Network]:
     """Give what of an ENI is the same address everywhere: public IPv4, and IPv6 other than RFC 4193's."""
     texts = (*eni.public_addresses, *eni.ipv6_addresses, *eni.ipv6_prefixes)
     return [n for n in _networks(texts) if n.is_ipv4 or n.number >> 121 != _UNIQUE_LOCAL]
+
+
+def private_networks_of(eni: Eni) -> list[Network]:
+    """Give what of an ENI is its own within VPCs: private and IPv6 addresses, and delegated prefixes."""
+    private = (one.address for one in eni.private_addresses)
+    return _networks((*private, *eni.ipv6_addresses, *eni.ipv4_prefixes, *eni.ipv6_prefixes))
 
 
 def _networks(texts: Iterable[str]) -> list[Network]:

@@ -19,6 +19,7 @@ from vpcflow.inventory.holdings import (
     holdings,
     networks_of,
     own_addresses,
+    private_networks_of,
     public_networks_of,
 )
 from vpcflow.inventory.networks import network_book
@@ -109,8 +110,8 @@ class Inventory:
         answer is ``unknown``.
         """
         return self._holders(
-            self._in_vpcs, _spread(vpc_ids, self._in_vpcs.places), addresses, start_s, end_s,
-            max_age_s, max_stale_s, located,
+            self._in_vpcs, _spread(vpc_ids, self._in_vpcs.places), _indices(addresses),
+            self._located(addresses, located), start_s, end_s, max_age_s, max_stale_s,
         )  # fmt: skip
 
     def interfaces_by_public(
@@ -130,7 +131,41 @@ class Inventory:
         """
         places = np.zeros(len(addresses), np.int32)
         return self._holders(
-            self._public, places, addresses, start_s, end_s, max_age_s, max_stale_s, located
+            self._public, places, _indices(addresses), self._located(addresses, located),
+            start_s, end_s, max_age_s, max_stale_s,
+        )  # fmt: skip
+
+    @property
+    def private_vpcs(self) -> tuple[str, ...]:
+        """The VPCs whose interfaces have private addresses, in the order of their numbers in the lookups of these."""
+        return tuple(self._private.places)
+
+    def private_places(self, located: Located) -> tuple[Int64s, Int32s]:
+        """
+        Give where the addresses were held as private or IPv6 address or in a delegated prefix, at whatever time.
+
+        That is pairs of an address, by its place in ``located``, and a VPC's number, in this order.
+        """
+        return self._private.places_of(located.levels)
+
+    def private_interfaces_at(
+        self,
+        vpcs: Int32s,
+        addresses: npt.NDArray[np.integer],
+        start_s: Int64s,
+        end_s: Int64s,
+        *,
+        located: Located,
+        max_age_s: int = 3600,
+        max_stale_s: int | None = None,
+    ) -> Interfaces:
+        """
+        Find as `interfaces_at` does, but by private and IPv6 addresses and delegated prefixes alone.
+
+        ``vpcs`` are numbers of VPCs, ``addresses`` places in ``located``, -1 each where not known.
+        """
+        return self._holders(
+            self._private, vpcs, addresses, located, start_s, end_s, max_age_s, max_stale_s
         )
 
     def owns(
@@ -240,6 +275,11 @@ class Inventory:
         return self._holdings([eni.vpc_id for eni in self._enis], self._networks)
 
     @cached_property
+    def _private(self) -> Holdings:
+        own = [private_networks_of(eni) for eni in self._enis]
+        return self._holdings([eni.vpc_id for eni in self._enis], own)
+
+    @cached_property
     def _public(self) -> Holdings:
         own = [public_networks_of(eni) for eni in self._enis]
         return self._holdings([""] * len(own), own)
@@ -259,18 +299,17 @@ class Inventory:
         self,
         held: Holdings,
         places: Int32s,
-        addresses: pa.DictionaryArray,
+        index: npt.NDArray[np.integer],
+        located: Located,
         start_s: Int64s,
         end_s: Int64s,
         max_age_s: int,
         max_stale_s: int | None,
-        located: Located | None,
     ) -> Interfaces:
-        levels = self._located(addresses, located).levels
-        index = _indices(addresses)
-        subjects = np.full(len(addresses), -1, np.int32)
+        levels = located.levels
+        subjects = np.full(len(index), -1, np.int32)
         maybe = np.flatnonzero((places >= 0) & _any_level(levels).take(index))
-        width = len(addresses.dictionary)
+        width = len(located.addresses.valid)
         pairs, code = distinct_numbers(places[maybe].astype(np.int64) * width + index[maybe])
         if len(maybe):
             place, address = np.divmod(pairs, width)

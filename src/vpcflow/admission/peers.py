@@ -1,0 +1,150 @@
+"""Whose address the peer's is: the interface that references to security groups reach by it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from vpcflow import special_ranges
+from vpcflow.admission.lists import Lists, offsets_of
+from vpcflow.dictionaries import with_last
+from vpcflow.inventory import NO_TIME, distinct_numbers
+
+if TYPE_CHECKING:
+    from vpcflow.addresses import Addresses
+    from vpcflow.admission.packets import Packets
+    from vpcflow.admission.reach import Reach
+    from vpcflow.inventory import Inventory, Located
+
+Int32s = npt.NDArray[np.int32]
+Int64s = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+_NOWHERE = -1
+
+
+class Peers(NamedTuple):
+    """
+    The interface version that holds each peer's address where references reach, -1 where there is none.
+
+    ``missing`` tells where there should be one: the address is in a VPC that references reach.
+    """
+
+    row: Int32s
+    missing: Bools
+
+
+class PeerLookup:
+    """Finds peers in the VPCs that references reach."""
+
+    def __init__(self, inventory: Inventory, reach: Reach, max_age_s: int, max_stale_s: int | None):
+        self._inventory = inventory
+        self._reach = reach
+        self._max_age_s = max_age_s
+        self._max_stale_s = max_stale_s
+        self._vpc_ids = inventory.private_vpcs
+        self._number_of = {vpc_id: number for number, vpc_id in enumerate(self._vpc_ids)}
+        own = [self._number_of.get(v.eni.vpc_id or "", _NOWHERE) for v in inventory.versions]
+        self._own = with_last(np.array(own, np.int32), _NOWHERE)
+        self._with_blocks = frozenset(inventory.vpc_ids)
+        self._maybe: dict[tuple[int, int], bool] = {}
+        self._reached: dict[int, frozenset[int]] = {}
+
+    def find(self, packets: Packets, addresses: Addresses, address: Int64s) -> Peers:
+        """Find each packet's peer; ``address`` is its place in the distinct ``addresses``, -1 where it has none."""
+        located = self._inventory.locate(addresses)
+        ways = self._ways(packets)
+        # Both numbers from -1 on: the least key is 0.
+        width = len(addresses.valid) + 1
+        cases, case = distinct_numbers(ways * width + (address + 1))
+        way_of_case, address_of_case = np.divmod(cases, width)
+        address_of_case -= 1
+        place = self._places(way_of_case, address_of_case, located)
+        missing = self._may_be_there(way_of_case, address_of_case, addresses)
+        if self._inventory.is_timeless and self._max_stale_s is None:
+            no_time = np.full(len(cases), NO_TIME)
+            row = self._rows(place, address_of_case, no_time, located)[case]
+        else:
+            row = self._rows(place[case], address, packets.time_s, located)
+        return Peers(row, missing[case] & (row < 0))
+
+    def _ways(self, packets: Packets) -> Int64s:
+        """Number period, own VPC (from -1 on) and direction."""
+        own = self._own[packets.row].astype(np.int64) + 1
+        if len(self._reach.times):
+            own += self._reach.period(packets.time_s) * (len(self._vpc_ids) + 1)
+        return own * 2 + packets.is_egress
+
+    def _rows(self, place: Int32s, address: Int64s, time_s: Int64s, located: Located) -> Int32s:
+        return self._inventory.private_interfaces_at(
+            place, address, time_s, time_s.copy(), located=located,
+            max_age_s=self._max_age_s, max_stale_s=self._max_stale_s,
+        ).rows  # fmt: skip
+
+    def _places(self, way: Int64s, address: Int64s, located: Located) -> Int32s:
+        """Give the VPC in which to look: the own one where it has held the address, else the only one reached."""
+        held, places = self._inventory.private_places(located)
+        by_address = Lists(
+            offsets_of(np.bincount(held, minlength=len(located.addresses.valid))), places
+        )
+        asked = np.flatnonzero(address >= 0)
+        which, at = by_address.expand(address[asked])
+        which = asked[which]
+        place = by_address.values[at]
+        own = (way[which] >> 1) % (len(self._vpc_ids) + 1) - 1
+        is_own = place == own
+        found = np.full(len(way), _NOWHERE, np.int32)
+        found[which[is_own]] = place[is_own]
+        other = np.flatnonzero((found[which] < 0) & (own >= 0))
+        if len(other):
+            self._add_reached(found, way, which[other], place[other])
+        return found
+
+    def _add_reached(self, found: Int32s, way: Int64s, which: Int64s, place: Int32s) -> None:
+        pairs, code = distinct_numbers(way[which] * (len(self._vpc_ids) + 1) + place)
+        ways, places = np.divmod(pairs, len(self._vpc_ids) + 1)
+        reached = [p in self._reached_from(w) for w, p in zip(ways.tolist(), places.tolist())]
+        is_reached = np.array(reached, np.bool_)[code]
+        which, place = which[is_reached], place[is_reached]
+        count = np.bincount(which, minlength=len(found))
+        only = count[which] == 1
+        found[which[only]] = place[only]
+
+    def _may_be_there(self, way: Int64s, address: Int64s, addresses: Addresses) -> Bools:
+        """Tell for each case whether a VPC that is reached has, or may have, the address in its blocks."""
+        vpc_set = self._inventory.vpc_sets.of(addresses)
+        classes = special_ranges.classify(addresses)
+        could_be_any = (classes == special_ranges.PRIVATE) | (
+            ~addresses.is_ipv4
+            & np.isin(classes, (special_ranges.GLOBAL, special_ranges.DOCUMENTATION))
+        )
+        kind = with_last(vpc_set.astype(np.int64) * 2 + could_be_any, 0)
+        width = 2 * len(self._inventory.vpc_sets.members)
+        pairs, code = distinct_numbers(way * width + kind[address])
+        answers = []
+        for w, k in zip(*(column.tolist() for column in np.divmod(pairs, width))):
+            if (w, k) not in self._maybe:
+                self._maybe[w, k] = self._is_within(w, *divmod(k, 2))
+            answers.append(self._maybe[w, k])
+        return np.array(answers, np.bool_)[code] & (address >= 0)
+
+    def _is_within(self, way: int, vpc_set: int, could_be_any: int) -> bool:
+        reached = self._reached_ids(way)
+        if not reached.isdisjoint(self._inventory.vpc_sets.members[vpc_set]):
+            return True
+        return bool(could_be_any) and not reached <= self._with_blocks
+
+    def _reached_from(self, way: int) -> frozenset[int]:
+        if way not in self._reached:
+            ids = self._reached_ids(way)
+            self._reached[way] = frozenset(self._number_of[i] for i in ids if i in self._number_of)
+        return self._reached[way]
+
+    def _reached_ids(self, way: int) -> frozenset[str]:
+        rest, is_egress = divmod(way, 2)
+        period, own = divmod(rest, len(self._vpc_ids) + 1)
+        if own == 0:
+            return frozenset()
+        return self._reach.vpcs(period, self._vpc_ids[own - 1], is_egress=bool(is_egress))
