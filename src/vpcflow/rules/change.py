@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from vpcflow.admission import RuleBook
 from vpcflow.errors import FormatError
 from vpcflow.inventory import ec2
 from vpcflow.rules.rule_document import faults_of_rule, rule_document
@@ -31,6 +32,18 @@ class Change:
 
     remove: tuple[str, ...] = ()
     add: tuple[SecurityGroupRule, ...] = ()
+
+    def changed_book(
+        self, inventory: Inventory, *, max_age_s: int = 3600, max_stale_s: int | None = None
+    ) -> RuleBook:
+        """Give the rules as if the change had been made before all times: added rules hold at any time."""
+        return RuleBook(
+            inventory,
+            removed=self.remove,
+            added=self.add,
+            max_age_s=max_age_s,
+            max_stale_s=max_stale_s,
+        )
 
     def faults(self, inventory: Inventory) -> tuple[str, ...]:
         """Say what of the change the inventory does not know, so that its effect cannot be told."""
