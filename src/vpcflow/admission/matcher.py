@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from vpcflow.admission.bits import Bits
 from vpcflow.admission.candidates import GROUP, LIST, UNKNOWN
 from vpcflow.admission.lists import Lists, offsets_of
 from vpcflow.admission.packets import TCP, UDP
@@ -31,23 +32,6 @@ Bools = npt.NDArray[np.bool_]
 
 _PAIRS = 1 << 20
 """How many pairs of a case and a candidate are compared at once."""
-
-
-class Bits:
-    """A table of yes and no, eight columns in a byte."""
-
-    def __init__(self, rows: int, columns: int) -> None:
-        self._bytes = np.zeros((rows, columns // 8 + 1), np.uint8)
-
-    def set(self, row: int, columns: npt.NDArray[np.integer]) -> None:
-        np.bitwise_or.at(
-            self._bytes[row], columns >> 3, np.uint8(1) << (columns & 7).astype(np.uint8)
-        )
-
-    def at(self, rows: npt.NDArray[np.integer], columns: npt.NDArray[np.integer]) -> Bools:
-        bits = self._bytes[rows, columns >> 3] >> (columns & 7).astype(np.uint8)
-        found: Bools = (bits & 1).astype(np.bool_)
-        return found
 
 
 class Far(NamedTuple):

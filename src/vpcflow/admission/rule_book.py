@@ -10,13 +10,16 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from vpcflow.admission.addresses import AddressClasses, distinct_addresses
+from vpcflow.admission.bits import Bits
 from vpcflow.admission.candidates import candidates_of, versions_of
 from vpcflow.admission.groups import guarding_groups
 from vpcflow.admission.in_force import in_force, last_known
-from vpcflow.admission.matcher import Bits, Far, Matcher
+from vpcflow.admission.lists import Lists, offsets_of
+from vpcflow.admission.matcher import Far, Matcher
 from vpcflow.admission.packets import Admitted, joined
 from vpcflow.admission.peers import PeerLookup
 from vpcflow.admission.reach import Reach
+from vpcflow.admission.tracking import Tracking
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -24,12 +27,13 @@ if TYPE_CHECKING:
     from vpcflow.admission.candidates import Candidates, Scales, Versions
     from vpcflow.admission.groups import GuardingGroups
     from vpcflow.admission.in_force import InForce, Window
-    from vpcflow.admission.lists import Lists
     from vpcflow.admission.packets import Packets
     from vpcflow.inventory import Inventory, PrefixList, SecurityGroupRule
     from vpcflow.inventory.model import Scope
 
 Bools = npt.NDArray[np.bool_]
+Int32s = npt.NDArray[np.int32]
+Int64s = npt.NDArray[np.int64]
 
 _AT_ONCE = 1 << 18
 """How many packets are answered at once."""
@@ -92,7 +96,14 @@ class RuleBook:
 
     def prepare(self) -> None:
         """Make now what else the first packets would wait for."""
-        for _ in (self._now, self._peers, self.keys, self.has_groups, self.inventory.vpc_sets):
+        for _ in (
+            self._now,
+            self._peers,
+            self._tracking,
+            self.keys,
+            self.has_groups,
+            self.inventory.vpc_sets,
+        ):
             pass
 
     def admit(self, packets: Packets) -> Admitted:
@@ -107,6 +118,20 @@ class RuleBook:
     def admit_ever(self, packets: Packets) -> Admitted:
         """Find the rules that would admit each packet had all versions been in force; groups are as of its time."""
         return self._admit(self._ever, packets)
+
+    def reply(self, packets: Packets, initiator_port: Int32s, admitted: Admitted) -> Admitted:
+        """
+        Find the rules that admit the replies of connections that are not tracked; none where they are.
+
+        ``admitted`` is what `admit` gave for the packets that opened them.
+        """
+        asked = np.flatnonzero(self._tracking.may_be_untracked(packets, admitted))
+        opening = packets.take(asked)
+        replies = self.admit(
+            opening._replace(is_egress=~opening.is_egress, port=initiator_port[asked])
+        )
+        untracked = np.flatnonzero(self._tracking.lets_all_replies_through(replies))
+        return _spread(replies, untracked, asked[untracked], len(packets.row))
 
     def _admit(self, matcher: Matcher, packets: Packets) -> Admitted:
         count = len(packets.row)
@@ -174,9 +199,25 @@ class RuleBook:
         return bits
 
     @cached_property
+    def _tracking(self) -> Tracking:
+        return Tracking(self.inventory, self.rules)
+
+    @cached_property
     def _peers(self) -> PeerLookup:
         reach = Reach(self.inventory, self.rules)
         return PeerLookup(self.inventory, reach, self._max_age_s, self._max_stale_s)
+
+
+def _spread(found: Admitted, taken: Int64s, places: Int64s, count: int) -> Admitted:
+    """Give for ``count`` packets the answers ``taken``, at these places, and no rules for the others."""
+    counts = np.zeros(count, np.int64)
+    counts[places] = found.counts[taken]
+    approximate, uncertain = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
+    approximate[places], uncertain[places] = found.approximate[taken], found.uncertain[taken]
+    peer_row = np.full(count, -1, np.int32)
+    peer_row[places] = found.peer_row[taken]
+    rules = Lists(found.offsets, found.rules).take(taken).values
+    return Admitted(offsets_of(counts), rules, approximate, uncertain, peer_row)
 
 
 def _scopes_of_groups(
