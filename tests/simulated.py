@@ -1,4 +1,4 @@
-"""What tests of the simulation are written with: a simulation, its files read back, and a naive matcher of rules."""
+"""What tests of the simulation are written with: it, its files read back, naive matchers of rules and network ACLs."""
 
 from __future__ import annotations
 
@@ -64,6 +64,12 @@ class Rules:
         self._owners = {
             (eni["VpcId"], address): eni for eni in found for address in addresses_of(eni)
         }
+        self._reached = {eni["VpcId"]: [eni["VpcId"]] for eni in found}
+        for peering in answer(report, "describe-vpc-peering-connections")["VpcPeeringConnections"]:
+            ends = [peering[f"{end}VpcInfo"]["VpcId"] for end in ("Requester", "Accepter")]
+            if peering["Status"]["Code"] == "active":
+                for here, there in (ends, ends[::-1]):
+                    self._reached[here].append(there)
 
     def admitting(
         self, interface_id: str, peer: str, protocol: int, port: int, egress: bool
@@ -79,7 +85,8 @@ class Rules:
     ) -> tuple[str, ...]:
         eni = self.interfaces[interface_id]
         groups = {group["GroupId"] for group in eni["Groups"]}
-        owner = self._owners.get((eni["VpcId"], peer))
+        owners = (self._owners.get((vpc_id, peer)) for vpc_id in self._reached[eni["VpcId"]])
+        owner = next(filter(None, owners), None)
         peers = {group["GroupId"] for group in owner["Groups"]} if owner else set()
         return tuple(
             sorted(
@@ -98,6 +105,47 @@ class Rules:
         blocks = self._lists.get(rule.get("PrefixListId", ""), [])
         blocks = [*blocks, *(rule[key] for key in ("CidrIpv4", "CidrIpv6") if key in rule)]
         return any(ipaddress.ip_address(peer) in ipaddress.ip_network(block) for block in blocks)
+
+
+class NetworkAcls:
+    """Tries packets on the network ACLs of an inventory, entry by entry, knowing nothing of the simulator."""
+
+    def __init__(self, report: SimulationReport) -> None:
+        self._acls = {
+            association["SubnetId"]: acl
+            for acl in answer(report, "describe-network-acls")["NetworkAcls"]
+            for association in acl["Associations"]
+        }
+        self._subnets = answer(report, "describe-subnets")["Subnets"]
+
+    def allow(
+        self, eni: dict[str, Any], peer: str, protocol: int, port: int, egress: bool, *, reply: bool
+    ) -> bool:
+        """Tell whether a packet to that port passes where it leaves or reaches the ENI; ICMP is an echo."""
+        address = ipaddress.ip_address(peer)
+        (own,) = (subnet for subnet in self._subnets if subnet["SubnetId"] == eni["SubnetId"])
+        if any(address in block for block in _blocks(own)):
+            return True
+        for entry in sorted(self._acls[eni["SubnetId"]]["Entries"], key=lambda e: e["RuleNumber"]):
+            block = ipaddress.ip_network(entry.get("CidrBlock") or entry["Ipv6CidrBlock"])
+            if entry["Egress"] is not egress or address not in block:
+                continue
+            if entry["Protocol"] not in ("-1", str(protocol)):
+                continue
+            if "PortRange" in entry:
+                if not entry["PortRange"]["From"] <= port <= entry["PortRange"]["To"]:
+                    continue
+            elif "IcmpTypeCode" in entry:
+                echo = {1: (8, 0), 58: (128, 129)}[protocol][reply]
+                if entry["IcmpTypeCode"]["Type"] not in (-1, echo):
+                    continue
+            return bool(entry["RuleAction"] == "allow")
+        return False
+
+
+def _blocks(subnet: dict[str, Any]) -> list[Any]:
+    ipv6 = [one["Ipv6CidrBlock"] for one in subnet["Ipv6CidrBlockAssociationSet"]]
+    return [ipaddress.ip_network(block) for block in (subnet["CidrBlock"], *ipv6)]
 
 
 def _is_protocol(rule: dict[str, Any], protocol: int, port: int) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from simulated import Rules, addresses_of, answer, records_of, simulated
 
+from vpcflow.cli.reference import rule_kinds
 from vpcflow.generate import LAYOUTS, SimulationReport
 from vpcflow.inventory import load_inventory
 
@@ -19,13 +20,18 @@ KEYS = {
     "describe-vpcs": "Vpcs",
     "describe-managed-prefix-lists": "PrefixLists",
     "describe-flow-logs": "FlowLogs",
+    "describe-vpc-peering-connections": "VpcPeeringConnections",
+    "describe-network-acls": "NetworkAcls",
+    "describe-transit-gateways": "TransitGateways",
+    "describe-transit-gateway-vpc-attachments": "TransitGatewayVpcAttachments",
 }
+NOT_THERE = {"describe-transit-gateways", "describe-transit-gateway-vpc-attachments"}
 
 
 def test_each_file_has_the_key_of_its_command(company: SimulationReport) -> None:
     found = {path.stem for path in company.inventory.iterdir()}
 
-    assert all(answer(company, name)[key] for name, key in KEYS.items())
+    assert {name for name, key in KEYS.items() if not answer(company, name)[key]} == NOT_THERE
     lists = [
         p["PrefixListId"] for p in answer(company, "describe-managed-prefix-lists")["PrefixLists"]
     ]
@@ -87,15 +93,53 @@ def test_what_one_file_refers_to_another_describes(company: SimulationReport) ->
     } <= groups.keys()
 
 
-def test_the_two_vpcs_share_addresses(company: SimulationReport) -> None:
+def test_production_and_staging_share_addresses_and_shared_services_have_their_own(
+    company: SimulationReport,
+) -> None:
+    names = {
+        vpc["VpcId"]: vpc["Tags"][0]["Value"] for vpc in answer(company, "describe-vpcs")["Vpcs"]
+    }
     found = answer(company, "describe-network-interfaces")["NetworkInterfaces"]
     by_vpc: dict[str, set[str]] = {}
     for eni in found:
-        by_vpc.setdefault(eni["VpcId"], set()).update(addresses_of(eni))
+        by_vpc.setdefault(names[eni["VpcId"]], set()).update(addresses_of(eni))
 
-    first, second = by_vpc.values()
+    assert by_vpc["production"] & by_vpc["staging"]
+    assert not by_vpc["shared"] & (by_vpc["production"] | by_vpc["staging"])
 
-    assert first & second
+
+def test_every_subnet_has_one_network_acl_and_every_vpc_one_default(
+    company: SimulationReport,
+) -> None:
+    acls = answer(company, "describe-network-acls")["NetworkAcls"]
+    subnets = answer(company, "describe-subnets")["Subnets"]
+
+    guarded = [a["SubnetId"] for acl in acls for a in acl["Associations"]]
+
+    assert sorted(guarded) == sorted(s["SubnetId"] for s in subnets)
+    assert sorted(a["VpcId"] for a in acls if a["IsDefault"]) == sorted(
+        {s["VpcId"] for s in subnets}
+    )
+
+
+def test_a_scaled_network_has_its_default_network_acl_and_no_peering(
+    scale: SimulationReport,
+) -> None:
+    (acl,) = answer(scale, "describe-network-acls")["NetworkAcls"]
+
+    assert acl["IsDefault"]
+    assert answer(scale, "describe-vpc-peering-connections")["VpcPeeringConnections"] == []
+
+
+def test_peering_is_told_as_the_model_reads_it(company: SimulationReport) -> None:
+    inventory = load_inventory(company.inventory, captured_at=0, warn=lambda _: None)
+
+    found = {p.status: p for p in inventory.snapshots[0].vpc_peering_connections}
+
+    assert found.keys() == {"active", "deleted"}
+    assert "10.30.0.0/16" in found["active"].accepter.cidrs
+    assert found["deleted"].accepter.cidrs == ()
+    assert inventory.snapshots[0].kinds >= rule_kinds()
 
 
 def test_rules_and_permissions_say_the_same(company: SimulationReport) -> None:

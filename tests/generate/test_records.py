@@ -182,9 +182,17 @@ def test_traffic_path_is_of_egress_and_next_hop_of_neighbours(company: Simulatio
     ok = [r for r in records_of(company) if r["log-status"] == "OK"]
 
     assert {r["traffic-path"] for r in ok if r["flow-direction"] == "ingress"} == {"-"}
-    assert {r["traffic-path"] for r in ok if r["flow-direction"] == "egress"} == {"1", "7", "8"}
+    egress = [r for r in ok if r["flow-direction"] == "egress"]
+    assert {r["traffic-path"] for r in egress} == {"1", "4", "7", "8"}
+    assert all(
+        (r["traffic-path"] == "4") == (r["next-hop-vpc-id"] not in ("-", r["vpc-id"]))
+        for r in egress
+    )
     assert all(r["next-hop-interface-id"] == "-" for r in ok if r["traffic-path"] in ("7", "8"))
-    assert all(r["next-hop-vpc-id"] in ("-", r["vpc-id"]) for r in ok)
+    others = {frozenset((r["vpc-id"], r["next-hop-vpc-id"])) for r in ok} - {
+        frozenset(pair) for r in ok for pair in ((r["vpc-id"],), (r["vpc-id"], "-"))
+    }
+    assert len(others) == 1
 
 
 def test_the_account_of_a_vpc_endpoint_is_unknown(company: SimulationReport) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from simulated import Rules, records_of, truth_of
+from simulated import NetworkAcls, Rules, answer, records_of, truth_of
 
 from vpcflow.generate import SimulationReport
 
@@ -17,10 +19,11 @@ def report(request: pytest.FixtureRequest) -> SimulationReport:
     return found
 
 
-def test_an_opening_tcp_record_is_accepted_exactly_where_a_rule_admits_it(
+def test_an_opening_tcp_record_is_accepted_exactly_where_a_rule_and_the_network_acl_admit_it(
     report: SimulationReport,
 ) -> None:
     rules = Rules(report)
+    acls = NetworkAcls(report)
     opening = [
         r
         for r in records_of(report)
@@ -29,20 +32,19 @@ def test_an_opening_tcp_record_is_accepted_exactly_where_a_rule_admits_it(
         and rules.interfaces[r["interface-id"]]["InterfaceType"] != "nat_gateway"
     ]
 
-    wrong = [
-        r
-        for r in opening
-        if (r["action"] == "ACCEPT")
-        != bool(
-            rules.admitting(
-                r["interface-id"],
-                r["pkt-dstaddr" if r["flow-direction"] == "egress" else "pkt-srcaddr"],
-                int(r["protocol"]),
-                int(r["dstport"]),
-                r["flow-direction"] == "egress",
-            )
+    wrong = []
+    for r in opening:
+        egress = r["flow-direction"] == "egress"
+        packet = (
+            r["pkt-dstaddr" if egress else "pkt-srcaddr"],
+            int(r["protocol"]),
+            int(r["dstport"]),
+            egress,
         )
-    ]
+        admitted = rules.admitting(r["interface-id"], *packet)
+        allowed = acls.allow(rules.interfaces[r["interface-id"]], *packet, reply=False)
+        if (r["action"] == "ACCEPT") != (bool(admitted) and allowed):
+            wrong.append(r)
 
     assert wrong == []
     assert {r["action"] for r in opening} == {"ACCEPT", "REJECT"}
@@ -60,17 +62,91 @@ def test_the_truth_names_all_rules_that_admit_a_connection_at_each_end(
         own, far = t["initiator_interface_id"], t["responder_interface_id"]
         egress = own and list(rules.admitting(own, t["responder_addr"], *here, True))
         ingress = far and list(rules.admitting(far, t["initiator_addr"], *here, False))
-        admitted = egress != [] and ingress != []
-        stopped_before = egress == []
-        if (
-            t["egress_rule_ids"] != egress
-            or t["ingress_rule_ids"] != (None if stopped_before else ingress)
-            or (t["action"] == "ACCEPT") != admitted
-        ):
+        left = (t["rejected"], t["rejected_direction"]) != ("request", "egress")
+        if t["egress_rule_ids"] != egress or t["ingress_rule_ids"] != (ingress if left else None):
             wrong.append(t)
 
     assert wrong == []
     assert len(truth) == report.connections
+
+
+def test_the_truth_says_what_stopped_a_connection_and_where(report: SimulationReport) -> None:
+    rules = Rules(report)
+    acls = NetworkAcls(report)
+
+    wrong = []
+    for t in truth_of(report):
+        stopped = _first_stop(t, rules, acls) or (None, None, None, None)
+        named = ("rejected_interface_id", "rejected", "rejected_direction", "reject_cause")
+        told = tuple(t[name] for name in named)
+        if told != stopped or (t["action"] == "ACCEPT") != (stopped[0] is None):
+            wrong.append((t, stopped))
+
+    assert wrong == []
+
+
+def _first_stop(
+    t: dict[str, Any], rules: Rules, acls: NetworkAcls
+) -> tuple[str, str, str, str] | None:
+    """Follow a connection's request and reply past both ends; give where it ends and why, None where it does not."""
+    own, far = t["initiator_interface_id"], t["responder_interface_id"]
+    request, reply = (t["protocol"], t["responder_port"]), (t["protocol"], t["initiator_port"])
+    for eni, peer, packet, kind, egress in (
+        (own, t["responder_addr"], request, "request", True),
+        (far, t["initiator_addr"], request, "request", False),
+        (far, t["initiator_addr"], reply, "reply", True),
+        (own, t["responder_addr"], reply, "reply", False),
+    ):
+        if eni is None:
+            continue
+        direction = "egress" if egress else "ingress"
+        if kind == "request" and not rules.admitting(eni, peer, *packet, egress):
+            return eni, kind, direction, "security_group"
+        if not acls.allow(rules.interfaces[eni], peer, *packet, egress, reply=kind == "reply"):
+            return eni, kind, direction, "network_acl"
+    return None
+
+
+def test_network_acls_stop_some_requests_and_some_replies_in_each_direction(
+    company: SimulationReport,
+) -> None:
+    by_acl = [t for t in truth_of(company) if t["reject_cause"] == "network_acl"]
+
+    assert {(t["rejected"], t["rejected_direction"]) for t in by_acl} == {
+        (kind, direction) for kind in ("request", "reply") for direction in ("egress", "ingress")
+    }
+
+
+def test_a_reply_is_let_out_or_not_by_the_port_of_the_one_who_asked(
+    company: SimulationReport,
+) -> None:
+    to_exchange = [t for t in truth_of(company) if t["pattern"] == "partner to exchange"]
+
+    low = {t["action"] for t in to_exchange if t["initiator_port"] < 32_768}
+    high = {t["action"] for t in to_exchange if t["initiator_port"] >= 32_768}
+
+    assert (low, high) == ({"REJECT"}, {"ACCEPT"})
+
+
+def test_groups_of_the_peered_vpc_admit_in_both_directions_and_those_behind_a_deleted_peering_none(
+    company: SimulationReport,
+) -> None:
+    rules = answer(company, "describe-security-group-rules")["SecurityGroupRules"]
+    across = {
+        r["SecurityGroupRuleId"]
+        for r in rules
+        if r.get("ReferencedGroupInfo", {}).get("PeeringStatus") == "active"
+    }
+    groups = {
+        g["GroupId"]: g["VpcId"]
+        for g in answer(company, "describe-security-groups")["SecurityGroups"]
+    }
+    owners = {groups[r["GroupId"]] for r in rules if r["SecurityGroupRuleId"] in across}
+
+    used = {rule for t in truth_of(company) for rule in t["ingress_rule_ids"] or ()} & across
+
+    assert {groups[r["GroupId"]] for r in rules if r["SecurityGroupRuleId"] in used} == owners
+    assert len(owners) == 2
 
 
 def test_some_connections_are_admitted_by_several_rules_and_some_stopped_at_egress(
@@ -91,10 +167,14 @@ def test_each_end_records_every_packet_of_a_connection_in_both_directions(
     records = records_of(report)
     skipped = {r["interface-id"] for r in records if r["log-status"] == "SKIPDATA"}
     found: dict[tuple[str, ...], list[int]] = {}
+    actions: dict[tuple[str, ...], set[str]] = {}
     for r in records:
         ends = (r["pkt-srcaddr"], r["srcport"], r["pkt-dstaddr"], r["dstport"], r["protocol"])
         if r["log-status"] == "OK":
             sums = found.setdefault((r["interface-id"], r["flow-direction"], *ends), [0, 0])
+            actions.setdefault((r["interface-id"], r["flow-direction"], *ends), set()).add(
+                r["action"]
+            )
             sums[0] += int(r["packets"])
             sums[1] += int(r["bytes"])
     whole = [
@@ -118,16 +198,29 @@ def test_each_end_records_every_packet_of_a_connection_in_both_directions(
             (t["initiator_interface_id"], "ingress", "egress"),
             (t["responder_interface_id"], "egress", "ingress"),
         ):
-            if eni is None or (eni == t["responder_interface_id"] and t["egress_rule_ids"] == []):
+            never_left = (t["rejected"], t["rejected_direction"]) == ("request", "egress")
+            if eni is None or (eni == t["responder_interface_id"] and never_left):
                 continue
             assert found[(eni, away, *out)] == sent, t
-            if t["action"] == "ACCEPT":
+            if _is_answered_at(t, eni):
                 assert found[(eni, toward, *back)] == answered, t
             else:
                 assert (eni, toward, *back) not in found, t
             checked += 1
+            for key in ((eni, away, *out), (eni, toward, *back)):
+                is_reply = key[2:] == back
+                rejects_here = (t["rejected_interface_id"], t["rejected_direction"]) == key[:2]
+                rejected = rejects_here and is_reply == (t["rejected"] == "reply")
+                assert actions.get(key, set()) <= {"REJECT" if rejected else "ACCEPT"}, t
 
     assert checked > 1_000
+
+
+def _is_answered_at(t: dict[str, Any], interface_id: str) -> bool:
+    """Tell whether an end's records show replies, accepted or not."""
+    if t["rejected"] == "reply" and t["rejected_direction"] == "egress":
+        return interface_id == str(t["responder_interface_id"])
+    return t["rejected"] != "request"
 
 
 def _ends(t: dict[str, object], *, back: bool = False) -> tuple[str, ...]:

@@ -118,7 +118,8 @@ def generate_command(
     truth: Annotated[
         bool,
         typer.Option(
-            "--truth", help="Also write who opened each connection and the rules that admitted it."
+            "--truth",
+            help="Also write who opened each connection, the rules that admitted it, and what stopped it.",
         ),
     ] = False,
     count: Annotated[

@@ -1,5 +1,5 @@
 """
-Which security group rules admit a connection: the truth the traffic is made by.
+What becomes of a connection, by security group rules and network ACLs: the truth the traffic is made by.
 
 https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html
 """
@@ -9,14 +9,23 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING
 
+from vpcflow.generate.acls import Acls
+
 if TYPE_CHECKING:
     from vpcflow.generate.endpoints import Endpoints
     from vpcflow.generate.network import Network, Rule
 
 ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
 
-ACCEPTED, REJECTED_EGRESS, REJECTED_INGRESS = 0, 1, 2
-"""Verdicts: where the initiator's or the responder's groups stop a connection, if they do."""
+ACCEPTED, REJECTED_EGRESS, REJECTED_INGRESS, REPLY_REJECTED_EGRESS, REPLY_REJECTED_INGRESS = range(
+    5
+)
+"""
+Verdicts: where a connection is stopped, if it is.
+
+Its first packet where it leaves the initiator or reaches the responder, by groups or network ACLs; else the reply where
+it leaves the responder or reaches the initiator, by network ACLs alone.
+"""
 
 _NUMBERS = {"icmp": ICMP, "tcp": TCP, "udp": UDP, "icmpv6": ICMPV6}
 _ECHO_REQUEST = {ICMP: 8, ICMPV6: 128}
@@ -40,6 +49,7 @@ class Admission:
             self._rules.setdefault((rule.group_id, rule.egress), []).append(rule)
         self._fitting: dict[tuple[tuple[str, ...], bool, int, int], list[Rule]] = {}
         self._addresses: dict[int, ipaddress.IPv4Address | ipaddress.IPv6Address] = {}
+        self._acls = Acls(network, endpoints)
 
     def rules(
         self, eni: int, peer: int, *, egress: bool, protocol: int, port: int
@@ -50,8 +60,7 @@ class Admission:
         ``eni`` and ``peer`` are rows of the network's ENIs and of the endpoints. ``port`` is the responder's port; an
         ICMP connection is an echo request.
         """
-        peer_eni = int(self._endpoints.eni[peer])
-        peer_groups = self._network.enis[peer_eni].group_ids if peer_eni >= 0 else ()
+        peer_groups = self._referable(eni, int(self._endpoints.eni[peer]))
         found = []
         for rule in self._rules_for(eni, egress, protocol, port):
             blocks = self._blocks_of(rule.peer)
@@ -60,13 +69,53 @@ class Admission:
         return tuple(found)
 
     def verdict(self, initiator: int, responder: int, *, protocol: int, port: int) -> int:
-        """Tell what becomes of a connection: ``ACCEPTED``, ``REJECTED_EGRESS`` or ``REJECTED_INGRESS``."""
+        """Tell what becomes of the first packet: ``ACCEPTED``, ``REJECTED_EGRESS`` or ``REJECTED_INGRESS``."""
         own, far = (int(self._endpoints.eni[row]) for row in (initiator, responder))
-        if own >= 0 and not self.rules(own, responder, egress=True, protocol=protocol, port=port):
-            return REJECTED_EGRESS
-        if far >= 0 and not self.rules(far, initiator, egress=False, protocol=protocol, port=port):
-            return REJECTED_INGRESS
+        for eni, peer, egress, stopped in (
+            (own, responder, True, REJECTED_EGRESS),
+            (far, initiator, False, REJECTED_INGRESS),
+        ):
+            if eni < 0:
+                continue
+            allowed = self._acls.allow(
+                eni, peer, egress=egress, protocol=protocol, port=port, is_reply=False
+            )
+            rules = self.rules(eni, peer, egress=egress, protocol=protocol, port=port)
+            if not allowed or not rules:
+                return stopped
         return ACCEPTED
+
+    def reply_verdicts(
+        self, initiator: int, responder: int, *, protocol: int
+    ) -> tuple[tuple[int, int], ...]:
+        """
+        Tell what becomes of the replies to a first packet that was accepted: the verdict from each port on.
+
+        The ports are the initiator's, ascending, the first is 0. Network ACLs alone decide: groups keep state.
+        """
+        own, far = (int(self._endpoints.eni[row]) for row in (initiator, responder))
+        found: list[tuple[int, int]] = []
+        for port in self._acls.port_steps(eni for eni in (own, far) if eni >= 0):
+            verdict = ACCEPTED
+            for eni, peer, egress, stopped in (
+                (own, responder, False, REPLY_REJECTED_INGRESS),
+                (far, initiator, True, REPLY_REJECTED_EGRESS),
+            ):
+                if eni >= 0 and not self._acls.allow(
+                    eni, peer, egress=egress, protocol=protocol, port=port, is_reply=True
+                ):
+                    verdict = stopped
+            if not found or found[-1][1] != verdict:
+                found.append((port, verdict))
+        return tuple(found)
+
+    def _referable(self, eni: int, peer_eni: int) -> tuple[str, ...]:
+        """Give the groups of a peer that rules of an ENI can refer to: those in its VPC, or in one peered with."""
+        if peer_eni < 0:
+            return ()
+        own, peer = self._network.enis[eni], self._network.enis[peer_eni]
+        reached = own.vpc_id == peer.vpc_id or self._network.are_peered(own.vpc_id, peer.vpc_id)
+        return peer.group_ids if reached else ()
 
     def _is_in(self, peer: int, blocks: list[_Block]) -> bool:
         if peer not in self._addresses:

@@ -1,5 +1,5 @@
 """
-A small company's account: production behind a load balancer, and a staging VPC with the same addresses.
+A small company's account: production behind a load balancer, a staging VPC with the same addresses, shared services.
 
 Its rules are what such accounts have: group references, an office prefix list, a rule that is too wide, rules nobody
 needs any more, groups that restrict egress and groups that don't.
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from vpcflow.generate.company_shared import add_exchange, add_shared_services
 from vpcflow.generate.company_traffic import patterns_of
 from vpcflow.generate.endpoints import GATEWAY_ENDPOINT, EndpointsBuilder
 from vpcflow.generate.network import ACCOUNT_ID, REGION, NetworkBuilder, digest
@@ -45,8 +46,11 @@ def build(scenario: Scenario) -> World:
     net.add_prefix_list("office", tuple((block, "office") for block in offices))
     net.add_prefix_list(f"com.amazonaws.{REGION}.s3", tuple((c, "") for c in S3_CIDRS), "AWS")
     own_public = iter(addresses_in(rng, _OWN_PUBLIC, 8))
-    _add_production(net, [next(own_public) for _ in range(4)])
-    _add_staging(net, [next(own_public) for _ in range(2)])
+    groups = _add_production(net, [next(own_public) for _ in range(4)])
+    staging_public = [next(own_public) for _ in range(2)]
+    add_exchange(net, next(own_public))
+    _add_staging(net, staging_public)
+    add_shared_services(net, net.vpcs[0].id, net.vpcs[1].id, groups)
     network = net.build()
     endpoints = EndpointsBuilder(network.enis)
     rows = _add_public(endpoints, rng, public, offices, total)
@@ -164,7 +168,8 @@ def _add_production_groups(net: NetworkBuilder) -> dict[str, str]:
     return g
 
 
-def _add_production(net: NetworkBuilder, public: list[str]) -> None:
+def _add_production(net: NetworkBuilder, public: list[str]) -> dict[str, str]:
+    """Add production with all its network interfaces, and give its groups by name."""
     subnets = _add_vpc(net, "production", _IPV6)
     g = _add_production_groups(net)
     _add_managed(net, subnets, g, public)
@@ -189,6 +194,7 @@ def _add_production(net: NetworkBuilder, public: list[str]) -> None:
                     tags=platform)  # fmt: skip
     net.add_eni("reports – old", subnets.data[1], (g["legacy"],), instance_type="t3.small")
     net.add_eni("spare", subnets.app[1], (g["legacy"],), attached=False)
+    return g
 
 
 def _add_managed(

@@ -43,12 +43,15 @@ def patterns_of(
     talk = _Talk(network, endpoints)
     _add_shop(talk, public, ipv4, own, ipv6)
     _add_operations(talk, public, ipv4, own, ipv6)
+    _add_shared_services(talk, ipv4, own)
+    _add_exchange(talk, public, own)
     _add_unwanted(talk, public, ipv4, own)
     return endpoints, tuple(talk.patterns)
 
 
 _ROLES = ("load-balancer", "nat", "web", "app", "worker", "jobs", "database", "cache", "bastion", "monitoring", "dns",
-          "endpoint", "staging-web", "staging-database")  # fmt: skip
+          "endpoint", "staging-web", "staging-database", "directory", "registry", "collector", "deploy",
+          "exchange")  # fmt: skip
 
 
 def _of_role(network: Network, role: str) -> list[int]:
@@ -94,6 +97,9 @@ class _Talk:
                 share = len(some) * len(others) / (len(initiators) * len(responders))
                 if _is_same(self._endpoints, some, others):
                     continue
+                replies = self._admission.reply_verdicts(
+                    int(some[0]), int(others[0]), protocol=protocol
+                )
                 self.patterns.append(
                     Pattern(
                         name,
@@ -106,6 +112,7 @@ class _Talk:
                         verdict,
                         self._via(int(some[0]), int(others[0])),
                         round(standing * share),
+                        replies,
                     )
                 )
 
@@ -173,10 +180,36 @@ def _add_operations(talk: _Talk, public: _Rows, ipv4: _Rows, own: _Rows, ipv6: _
     add("staging among themselves", own["staging-web"], own["staging-web"], TCP, 7946, 4, _QUERY)
 
 
+def _add_shared_services(talk: _Talk, ipv4: _Rows, own: _Rows) -> None:
+    """Add what crosses the peering connection; the network ACL of one subnet turns some of it away."""
+    add = talk.add
+    add("orders to directory", ipv4["app"], own["directory"], TCP, 636, 24, _QUERY)
+    add("worker to directory", own["worker"], own["directory"], TCP, 636, 9, _QUERY)
+    add("directory replication", own["directory"], own["directory"], TCP, 389, 3, _QUERY)
+    add("web to registry", own["web"], own["registry"], TCP, 443, 4, _DOWNLOAD)
+    for role in ("web", "app"):
+        add("traces", own[role], own["collector"], TCP, 4317, 6, _POOL, standing=4)
+    add("worker metrics", own["worker"], own["collector"], UDP, 8125, 30, _ANSWER)
+    add("bastion to instance", own["bastion"], own["deploy"], TCP, 22, 0.4, _SHELL, standing=1)
+    add("deploy to orders", own["deploy"], own["app"], TCP, 22, 2, _QUERY)
+    add("web tries directory", own["web"], own["directory"], TCP, 636, 2, _QUERY)
+    add("deploy tries database", own["deploy"], own["database"], TCP, 5432, 1, _QUERY)
+
+
+def _add_exchange(talk: _Talk, public: _Rows, own: _Rows) -> None:
+    """Add the traffic of the host whose network ACL forgets some replies."""
+    add = talk.add
+    add("partner to exchange", public["partners"], own["exchange"], TCP, 22, 14, _UPLOAD)
+    add("exchange to storage", own["exchange"], public["storage"], TCP, 443, 6, _UPLOAD)
+    add("exchange asks for time", own["exchange"], public["time"], UDP, 123, 3, _ANSWER)
+    add("exchange tries mail", own["exchange"], public["partners"], TCP, 25, 3, _QUERY)
+
+
 def _add_unwanted(talk: _Talk, public: _Rows, ipv4: _Rows, own: _Rows) -> None:
     """Add what the rules turn away: scanners, and internal tries that are not allowed."""
     add = talk.add
-    open_to_all = np.concatenate([own[r] for r in ("load-balancer", "bastion", "staging-web")])
+    facing = ("load-balancer", "bastion", "exchange", "staging-web")
+    open_to_all = np.concatenate([own[role] for role in facing])
     for protocol, ports in ((TCP, _SCANNED_TCP), (UDP, _SCANNED_UDP)):
         for port, rate in ports.items():
             shape = _ANSWER if protocol == UDP else _QUERY

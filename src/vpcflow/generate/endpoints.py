@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 IntArray = npt.NDArray[np.int32]
 BoolArray = npt.NDArray[np.bool_]
 
-SAME_VPC, GATEWAY_ENDPOINT, INTERNET_GATEWAY = 1, 7, 8
+SAME_VPC, PEERING, GATEWAY_ENDPOINT, INTERNET_GATEWAY = 1, 4, 7, 8
 """Codes of ``traffic-path``, as seen by a Nitro instance that sends there."""
 
 _PREFIX_ADDRESSES = 4
@@ -28,7 +28,8 @@ class Endpoints(NamedTuple):
 
     ``eni`` is the row of its ENI in the network, -1 for public addresses. ``shown`` is the row of the address that the
     ENI's own records show for it as a destination: AWS writes the primary private IPv4 address for a secondary one.
-    ``path`` is the traffic path of what is sent there, ``service`` the AWS service it belongs to or ``-``.
+    ``path`` is the traffic path of what is sent there from its own VPC, ``service`` the AWS service it belongs to or
+    ``-``.
     """
 
     texts: list[str]

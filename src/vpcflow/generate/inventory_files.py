@@ -11,6 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from vpcflow.generate.connectivity_files import (
+    describe_network_acls,
+    describe_transit_gateway_vpc_attachments,
+    describe_transit_gateways,
+    describe_vpc_peering_connections,
+)
 from vpcflow.generate.instance_files import describe_instances
 from vpcflow.generate.interface_files import describe_network_interfaces
 from vpcflow.generate.network import ACCOUNT_ID, REGION, ZONES, digest
@@ -18,7 +24,7 @@ from vpcflow.generate.scenario import INTERVAL_S, utc
 from vpcflow.generate.text import TAG_KEYS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from vpcflow.generate.network import Network, Rule, Tags
@@ -40,6 +46,10 @@ def write_inventory(network: Network, scenario: Scenario, to: Path) -> None:
         "describe-vpcs": describe_vpcs(network),
         "describe-managed-prefix-lists": describe_managed_prefix_lists(network),
         "describe-flow-logs": describe_flow_logs(network, scenario),
+        "describe-vpc-peering-connections": describe_vpc_peering_connections(network),
+        "describe-network-acls": describe_network_acls(network),
+        "describe-transit-gateways": describe_transit_gateways(),
+        "describe-transit-gateway-vpc-attachments": describe_transit_gateway_vpc_attachments(),
     }
     for prefix_list in network.prefix_lists:
         answers[f"get-managed-prefix-list-entries_{prefix_list.id}"] = {
@@ -136,25 +146,51 @@ def describe_security_groups(network: Network) -> dict[str, Any]:
     rules: dict[tuple[str, bool], list[Rule]] = {}
     for rule in network.rules:
         rules.setdefault((rule.group_id, rule.egress), []).append(rule)
+    peered = _peered_groups(network)
     return {
         "SecurityGroups": [
             {
                 "GroupId": group.id,
-                "IpPermissionsEgress": _permissions(rules.get((group.id, True), [])),
+                "IpPermissionsEgress": _permissions(rules.get((group.id, True), []), peered),
                 "Tags": _tags((("Name", group.name),)),
                 "VpcId": group.vpc_id,
                 "SecurityGroupArn": f"arn:aws:ec2:{REGION}:{ACCOUNT_ID}:security-group/{group.id}",
                 "OwnerId": ACCOUNT_ID,
                 "GroupName": group.name,
                 "Description": group.description,
-                "IpPermissions": _permissions(rules.get((group.id, False), [])),
+                "IpPermissions": _permissions(rules.get((group.id, False), []), peered),
             }
             for group in network.groups
         ]
     }
 
 
-def _permissions(rules: Sequence[Rule]) -> list[dict[str, Any]]:
+def _peered_groups(network: Network) -> dict[tuple[str, str], dict[str, str]]:
+    """Give what is told of a group in a peered VPC, besides its id, where a group's rules refer to it."""
+    vpc_of = {group.id: group.vpc_id for group in network.groups}
+    ends = {
+        ends: peering
+        for peering in network.peerings
+        for ends in (
+            (peering.requester_vpc_id, peering.accepter_vpc_id),
+            (peering.accepter_vpc_id, peering.requester_vpc_id),
+        )
+    }
+    return {
+        (rule.group_id, rule.peer): {
+            "VpcId": vpc_of[rule.peer],
+            "VpcPeeringConnectionId": peering.id,
+            "PeeringStatus": peering.status,
+        }
+        for rule in network.rules
+        if rule.peer in vpc_of
+        and (peering := ends.get((vpc_of[rule.group_id], vpc_of[rule.peer]))) is not None
+    }
+
+
+def _permissions(
+    rules: Sequence[Rule], peered: Mapping[tuple[str, str], dict[str, str]]
+) -> list[dict[str, Any]]:
     """Gather rules by protocol and ports, as ``describe-security-groups`` does."""
     found: dict[tuple[str, int, int], dict[str, Any]] = {}
     for rule in rules:
@@ -173,8 +209,9 @@ def _permissions(rules: Sequence[Rule]) -> list[dict[str, Any]]:
         )
         text = {"Description": rule.description} if rule.description else {}
         if rule.peer.startswith("sg-"):
+            far = peered.get((rule.group_id, rule.peer), {})
             permission["UserIdGroupPairs"].append(
-                {**text, "UserId": ACCOUNT_ID, "GroupId": rule.peer}
+                {**text, "UserId": ACCOUNT_ID, "GroupId": rule.peer, **far}
             )
         elif rule.peer.startswith("pl-"):
             permission["PrefixListIds"].append({**text, "PrefixListId": rule.peer})
@@ -186,6 +223,7 @@ def _permissions(rules: Sequence[Rule]) -> list[dict[str, Any]]:
 
 
 def describe_security_group_rules(network: Network) -> dict[str, Any]:
+    peered = _peered_groups(network)
     return {
         "SecurityGroupRules": [
             {
@@ -196,7 +234,7 @@ def describe_security_group_rules(network: Network) -> dict[str, Any]:
                 "IpProtocol": rule.protocol,
                 "FromPort": rule.from_port,
                 "ToPort": rule.to_port,
-                **_peer(rule.peer),
+                **_peer(rule.peer, peered.get((rule.group_id, rule.peer), {})),
                 **({"Description": rule.description} if rule.description else {}),
                 "Tags": [],
                 "SecurityGroupRuleArn": (
@@ -208,9 +246,9 @@ def describe_security_group_rules(network: Network) -> dict[str, Any]:
     }
 
 
-def _peer(peer: str) -> dict[str, Any]:
+def _peer(peer: str, far: dict[str, str]) -> dict[str, Any]:
     if peer.startswith("sg-"):
-        return {"ReferencedGroupInfo": {"GroupId": peer, "UserId": ACCOUNT_ID}}
+        return {"ReferencedGroupInfo": {"GroupId": peer, "UserId": ACCOUNT_ID, **far}}
     if peer.startswith("pl-"):
         return {"PrefixListId": peer}
     return {"CidrIpv6" if ":" in peer else "CidrIpv4": peer}

@@ -72,6 +72,39 @@ class PrefixList(NamedTuple):
     entries: tuple[tuple[str, str], ...]
 
 
+class NetworkAclEntry(NamedTuple):
+    """A numbered rule of a network ACL, of one direction; its protocol and ports are written as those of a `Rule`."""
+
+    number: int
+    egress: bool
+    allow: bool
+    protocol: str
+    from_port: int
+    to_port: int
+    cidr: str
+
+
+class NetworkAcl(NamedTuple):
+    """A network ACL and the subnets it guards; the lowest number that fits decides."""
+
+    id: str
+    name: str
+    vpc_id: str
+    subnet_ids: tuple[str, ...]
+    is_default: bool
+    entries: tuple[NetworkAclEntry, ...]
+
+
+class Peering(NamedTuple):
+    """A VPC peering connection; packets pass, and references to groups reach, while its status is ``active``."""
+
+    id: str
+    name: str
+    status: str
+    requester_vpc_id: str
+    accepter_vpc_id: str
+
+
 class Instance(NamedTuple):
     """An EC2 instance; its network interfaces name it."""
 
@@ -128,6 +161,16 @@ class Network(NamedTuple):
     instances: tuple[Instance, ...]
     enis: tuple[Eni, ...]
     flow_logs: tuple[FlowLog, ...]
+    network_acls: tuple[NetworkAcl, ...]
+    peerings: tuple[Peering, ...]
+
+    def are_peered(self, vpc_id: str, other: str) -> bool:
+        """Tell whether an active peering connection joins two VPCs."""
+        return any(
+            peering.status == "active"
+            and {vpc_id, other} == {peering.requester_vpc_id, peering.accepter_vpc_id}
+            for peering in self.peerings
+        )
 
 
 class NetworkBuilder:
@@ -145,6 +188,8 @@ class NetworkBuilder:
         self.prefix_lists: list[PrefixList] = []
         self.instances: list[Instance] = []
         self.enis: list[Eni] = []
+        self.network_acls: list[NetworkAcl] = []
+        self.peerings: list[Peering] = []
 
     def new_id(self, kind: str) -> str:
         """Make up the next id of a kind: ``eni`` gives ``eni-0`` and 16 hexadecimal digits."""
@@ -263,8 +308,27 @@ class NetworkBuilder:
         self.enis.append(eni)
         return eni
 
+    def add_network_acl(
+        self, name: str, subnet_ids: tuple[str, ...], entries: tuple[NetworkAclEntry, ...]
+    ) -> None:
+        """Add a network ACL for subnets of one VPC; what ``entries`` don't allow is denied."""
+        vpc_id = self.subnets[subnet_ids[0]].vpc_id
+        self._add_acl(name, vpc_id, subnet_ids, entries)
+
+    def add_peering(
+        self, name: str, requester_vpc_id: str, accepter_vpc_id: str, *, status: str = "active"
+    ) -> None:
+        self.peerings.append(
+            Peering(self.new_id("pcx"), name, status, requester_vpc_id, accepter_vpc_id)
+        )
+
     def build(self) -> Network:
-        """Give the network, with a flow log for each VPC."""
+        """Give the network, with a flow log for each VPC and the default network ACL of the other subnets."""
+        guarded = {subnet_id for acl in self.network_acls for subnet_id in acl.subnet_ids}
+        for vpc in self.vpcs:
+            others = [s.id for s in self.subnets.values() if s.vpc_id == vpc.id]
+            others = [subnet_id for subnet_id in others if subnet_id not in guarded]
+            self._add_acl("", vpc.id, tuple(others), _ALL_ALLOWED, is_default=True)
         return Network(
             vpcs=tuple(self.vpcs),
             subnets=tuple(self.subnets.values()),
@@ -274,7 +338,36 @@ class NetworkBuilder:
             instances=tuple(self.instances),
             enis=tuple(self.enis),
             flow_logs=tuple(FlowLog(self.new_id("fl"), vpc.id) for vpc in self.vpcs),
+            network_acls=tuple(self.network_acls),
+            peerings=tuple(self.peerings),
         )
+
+    def _add_acl(
+        self,
+        name: str,
+        vpc_id: str,
+        subnet_ids: tuple[str, ...],
+        entries: tuple[NetworkAclEntry, ...],
+        *,
+        is_default: bool = False,
+    ) -> None:
+        every = (*entries, *_LAST_DENIED)
+        ordered = tuple(sorted(every, key=lambda e: (e.egress, e.number)))
+        self.network_acls.append(
+            NetworkAcl(self.new_id("acl"), name, vpc_id, subnet_ids, is_default, ordered)
+        )
+
+
+def _for_all(number: int, *, allow: bool) -> tuple[NetworkAclEntry, ...]:
+    """Make an entry for all traffic in each direction; the next number is IPv6's."""
+    return tuple(
+        NetworkAclEntry(number + i, egress, allow, "-1", -1, -1, cidr)
+        for egress in (False, True)
+        for i, cidr in enumerate(("0.0.0.0/0", "::/0"))
+    )
+
+
+_ALL_ALLOWED, _LAST_DENIED = _for_all(100, allow=True), _for_all(32_767, allow=False)
 
 
 def digest(text: str, digits: int) -> str:

@@ -11,8 +11,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from vpcflow.generate.admission import ACCEPTED, REJECTED_EGRESS, REJECTED_INGRESS, TCP
-from vpcflow.generate.endpoints import SAME_VPC
+from vpcflow.generate.admission import (
+    ACCEPTED,
+    REJECTED_EGRESS,
+    REJECTED_INGRESS,
+    REPLY_REJECTED_EGRESS,
+    REPLY_REJECTED_INGRESS,
+    TCP,
+)
+from vpcflow.generate.endpoints import PEERING, SAME_VPC
 from vpcflow.generate.scenario import INTERVAL_S
 
 if TYPE_CHECKING:
@@ -63,12 +70,13 @@ class Watch(NamedTuple):
     """
     How the ENIs record: ``phase`` is when in a minute an ENI's interval begins, in seconds.
 
-    ``primary`` is the endpoint row of each ENI's primary address.
+    ``primary`` is the endpoint row of each ENI's primary address, ``vpc`` the number of its VPC.
     """
 
     endpoints: Endpoints
     phase: IntArray
     primary: IntArray
+    vpc: IntArray
 
     @property
     def no_eni(self) -> int:
@@ -80,7 +88,8 @@ def legs_of(connections: Connections, watch: Watch) -> Legs:
     """
     Give all legs: two at each end that is an ENI, and four at a NAT gateway between.
 
-    A connection its initiator's groups reject has one leg; one the responder's reject has one at each ENI.
+    A connection that is rejected where it leaves has one leg, one that is rejected on arrival one at each ENI. A
+    rejected reply is one leg more where it leaves, or two where it is rejected on arrival.
     """
     parts = [*_end_legs(connections, watch), *_nat_legs(connections, watch)]
     return Legs(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
@@ -91,21 +100,29 @@ def _end_legs(connections: Connections, watch: Watch) -> list[Legs]:
     responder_eni = watch.endpoints.eni[connections.responder]
     own, far, answered = initiator_eni >= 0, responder_eni >= 0, connections.verdict == ACCEPTED
     leaves = connections.verdict != REJECTED_EGRESS
+    arrives = answered | (connections.verdict == REPLY_REJECTED_INGRESS)
+    replied = arrives | (connections.verdict == REPLY_REJECTED_EGRESS)
     legs = []
-    for sees, back, direction in (
-        (own, False, EGRESS),
-        (far & leaves, False, INGRESS),
-        (far & answered, True, EGRESS),
-        (own & answered, True, INGRESS),
+    for sees, back, direction, stopped in (
+        (own, False, EGRESS, REJECTED_EGRESS),
+        (far & leaves, False, INGRESS, REJECTED_INGRESS),
+        (far & replied, True, EGRESS, REPLY_REJECTED_EGRESS),
+        (own & arrives, True, INGRESS, REPLY_REJECTED_INGRESS),
     ):
         (rows,) = np.nonzero(sees)
-        legs.append(_end_leg(connections, watch, rows.astype(np.int32), back, direction))
+        legs.append(_end_leg(connections, watch, rows.astype(np.int32), back, direction, stopped))
     return legs
 
 
 def _end_leg(
-    connections: Connections, watch: Watch, rows: IntArray, back: bool, direction: int
+    connections: Connections,
+    watch: Watch,
+    rows: IntArray,
+    back: bool,
+    direction: int,
+    stopped: int,
 ) -> Legs:
+    """Give the legs of these connections; those whose verdict is ``stopped`` end there."""
     at = watch.endpoints
     ends = (connections.initiator[rows], connections.responder[rows])
     ports = (connections.initiator_port[rows], connections.responder_port[rows])
@@ -115,15 +132,13 @@ def _end_leg(
     via = connections.via[rows]
     # A NAT gateway's far side keeps its rejects to itself: what it rejects never left the initiator.
     hop = np.where((via >= 0) & (connections.verdict[rows] == ACCEPTED), via, at.eni[there])
-    verdict = connections.verdict[rows]
-    stopped = REJECTED_EGRESS if direction == EGRESS else REJECTED_INGRESS
-    path = np.where(via >= 0, SAME_VPC, at.path[there]) if direction == EGRESS else 0
+    path = np.where(via >= 0, SAME_VPC, _path(watch, here, there)) if direction == EGRESS else 0
     return Legs(
         connection=rows,
         eni=at.eni[here],
         back=np.full(len(rows), back),
         direction=np.full(len(rows), direction, np.int32),
-        action=np.where(verdict == stopped, REJECT, ACCEPT).astype(np.int32),
+        action=np.where(connections.verdict[rows] == stopped, REJECT, ACCEPT).astype(np.int32),
         src=src,
         dst=at.shown[dst] if direction == INGRESS else dst,
         pkt_src=src,
@@ -133,6 +148,13 @@ def _end_leg(
         path=np.broadcast_to(np.asarray(path, np.int32), len(rows)),
         next_hop=np.where(hop < 0, watch.no_eni, hop).astype(np.int32),
     )
+
+
+def _path(watch: Watch, here: IntArray, there: IntArray) -> IntArray:
+    """Give the traffic path from an ENI's address to another address."""
+    own, far = watch.endpoints.eni[here], watch.endpoints.eni[there]
+    is_peered = (far >= 0) & (watch.vpc[own] != watch.vpc[far])
+    return np.where(is_peered, PEERING, watch.endpoints.path[there]).astype(np.int32)
 
 
 def _nat_legs(connections: Connections, watch: Watch) -> list[Legs]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SCENARIOS = {
-    "company": "a small company's VPC, and a staging VPC with the same addresses",
+    "company": "a small company's VPC, a staging VPC with the same addresses, and shared services peered with it",
     "scale": "any number of network interfaces and public addresses, for benchmarks",
 }
 

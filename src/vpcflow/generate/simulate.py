@@ -86,11 +86,11 @@ class _Run:
         for log in self._logs:
             stack.callback(log.close)
         vpcs = {flow_log.vpc_id: row for row, flow_log in enumerate(network.flow_logs)}
-        self._log_of_eni = np.array([vpcs[eni.vpc_id] for eni in network.enis])
+        self._log_of_eni = np.array([vpcs[eni.vpc_id] for eni in network.enis], np.int32)
         self._attached = np.array([eni.attached for eni in network.enis])
         rng = np.random.default_rng([scenario.seed, 1])
         phase = rng.integers(0, INTERVAL_S, len(network.enis), dtype=np.int32)
-        self._watch = Watch(endpoints, phase, world.primary)
+        self._watch = Watch(endpoints, phase, world.primary, self._log_of_eni)
         self._traffic = Traffic(world.patterns, endpoints)
         self._horizon_s = scenario.minutes * 60 if scenario.records is None else 1 << 40
         self._left = scenario.records if scenario.records is not None else 1 << 60
@@ -119,7 +119,8 @@ class _Run:
                 if not self._left or start >= self._horizon_s:
                     break
                 rng = self._rng(_FIRST_STEP_STREAM + slot * steps + step)
-                self._record(self._traffic.draw(rng, start, length, rate), slot)
+                part = min(length, self._horizon_s - start)
+                self._record(self._traffic.draw(rng, start, part, rate), slot)
             self._write_nodata(slot)
             slot += 1
 

@@ -40,8 +40,10 @@ class Pattern(NamedTuple):
     """
     A kind of connection: any of ``initiators`` opens it to any of ``responders`` (rows of the endpoints, one family).
 
-    Of public addresses few are busy and most are rare (Zipf), but none is left out. ``via`` is the row of the NAT
-    gateway's ENI it passes, or -1. ``standing`` connections were open before the simulation starts, and stay so.
+    Of public addresses few are busy and most are rare (Zipf), but none is left out. ``verdict`` is what becomes of the
+    first packet; where it is accepted, ``replies`` is what becomes of the answer, from each of the initiator's ports
+    on. ``via`` is the row of the NAT gateway's ENI it passes, or -1. ``standing`` connections were open before the
+    simulation starts, and stay so.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Pattern(NamedTuple):
     verdict: int = ACCEPTED
     via: int = -1
     standing: int = 0
+    replies: tuple[tuple[int, int], ...] = ((0, ACCEPTED),)
 
 
 class Connections(NamedTuple):
@@ -102,6 +105,11 @@ class Traffic:
         self._pools.close(endpoints)
         self._rates = np.array([p.per_minute for p in patterns])
         self._shapes = np.array([p.shape for p in patterns])
+        self._cut = {
+            number: np.array(p.replies, np.int32).T
+            for number, p in enumerate(patterns)
+            if p.verdict == ACCEPTED and p.replies != ((0, ACCEPTED),)
+        }
         self._fixed = np.array([(p.protocol, p.port, p.verdict, p.via) for p in patterns], np.int32)
 
     @property
@@ -148,11 +156,13 @@ class Traffic:
             initiator, responder, own = initiator[apart], responder[apart], own[apart]
         count = len(start)
         protocol, port, verdict, via = self._fixed[pattern].T
-        accepted = verdict == ACCEPTED
-        duration, packets, sizes = self._draw_sizes(rng, pattern, protocol, accepted)
         has_ports = (protocol != ICMP) & (protocol != ICMPV6)
         numbers = np.arange(self.drawn, self.drawn + count)
         self.drawn += count
+        ports = np.where(has_ports, _client_ports(numbers, own >= 0), 0).astype(np.int32)
+        verdict = self._with_replies(pattern, ports, verdict)
+        accepted = verdict == ACCEPTED
+        duration, packets, sizes = self._draw_sizes(rng, pattern, protocol, accepted)
         return Connections(
             number=numbers,
             pattern=pattern.astype(np.int32),
@@ -160,9 +170,7 @@ class Traffic:
             duration=duration,
             initiator=initiator,
             responder=responder,
-            initiator_port=np.where(has_ports, _client_ports(numbers, own >= 0), 0).astype(
-                np.int32
-            ),
+            initiator_port=ports,
             responder_port=np.where(has_ports, port, 0).astype(np.int32),
             protocol=protocol,
             packets_out=packets[0],
@@ -174,6 +182,16 @@ class Traffic:
             via_port=np.where(has_ports, 1_024 + numbers * 7_919 % 64_512, 0).astype(np.int32),
             reset=rng.random(count) < 0.03,
         )
+
+    def _with_replies(
+        self, pattern: npt.NDArray[np.intp], ports: IntArray, verdict: IntArray
+    ) -> IntArray:
+        """Give the verdicts, those on replies among them."""
+        verdict = verdict.copy()
+        for number, (first_ports, verdicts) in self._cut.items():
+            (rows,) = np.nonzero(pattern == number)
+            verdict[rows] = verdicts[np.searchsorted(first_ports, ports[rows], "right") - 1]
+        return verdict
 
     def _draw_sizes(
         self,
