@@ -46,7 +46,8 @@ UNMAPPED = (
     " interface_tag_2 asg_tag asg_tag_2 interface_type next_hop_interface_id next_hop_subnet_id next_hop_az_id"
     " next_hop_vpc_id next_hop_interface_type resource_type tgw_attachment_id tgw_src_az_id tgw_dst_az_id"
     " tgw_pair_attachment_id packets_lost_no_route packets_lost_blackhole packets_lost_mtu_exceeded"
-    " packets_lost_ttl_expired direction_basis peer_addr peer_port local_port src_geo_region_name"
+    " packets_lost_ttl_expired direction_basis peer_addr peer_port local_port initiator"
+    " initiator_basis initiator_confidence src_geo_region_name"
     " dst_geo_region_name src_aws_region dst_aws_region tcp_flag_names traffic_path_name".split()
 )
 INTERFACE = (
@@ -340,6 +341,7 @@ def _connection(at: _At) -> Event:
     return {
         "protocol_num": has.get("protocol"),
         "protocol_name": has.get("protocol_name"),
+        "uid": has.get("connection_id"),
         "community_uid": _community_id(at),
         "protocol_ver_id": version,
         "protocol_ver": has.get("type"),

@@ -13,7 +13,7 @@ from vpcflow.fields import ADDED, FIELDS, TGW_DEFAULT_LAYOUT, TGW_LAYOUT, VPC_FI
 # Transit Gateways alone.
 FIELDS_UP_TO = {2: 14, 3: 21, 4: 25, 5: 29, 7: 39, 8: 40, 9: 41, 10: 42, 11: 54}
 
-# The reader is none: it writes where a record was read from.
+# Two are none: the reader writes where a record was read from, and attribution sees a whole recording.
 ENRICHERS = (
     "reader",
     "identity",
@@ -21,6 +21,8 @@ ENRICHERS = (
     "security_groups",
     "direction",
     "peer",
+    "attribution",
+    "initiator",
     "src_geo",
     "dst_geo",
     "aws_service",

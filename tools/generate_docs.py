@@ -134,6 +134,17 @@ def codes_page() -> str:
             "## `direction`",
             ", ".join(f"`{direction}`" for direction in codes.DIRECTIONS)
             + ", seen from the network interface.",
+            "## `initiator`: who opened the connection",
+            ", ".join(f"`{end}`" for end in codes.INITIATORS)
+            + ", the end of the record at which the connection was opened.",
+            "## `initiator_basis`: how that is known, and `initiator_confidence`: how sure it is",
+            _table(
+                ("basis", "confidence", "meaning"),
+                (
+                    (f"`{basis}`", str(codes.INITIATOR_CONFIDENCE[basis]), meaning)
+                    for basis, meaning in codes.INITIATOR_BASES.items()
+                ),
+            ),
             "## `traffic_path_name`: what `traffic_path` means",
             _table(("number", "name"), _numbered(codes.TRAFFIC_PATHS)),
             "## `tcp_flag_names`: the bits of `tcp_flags`",

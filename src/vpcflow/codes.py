@@ -79,6 +79,9 @@ PROTOCOLS: Mapping[int, str] = MappingProxyType(dict(enumerate(
 """Number to keyword, lower case; numbers IANA has not assigned are absent.
 https://www.iana.org/assignments/protocol-numbers/protocol-numbers.xhtml (146 homa, 147 bit-emu: 2025)"""
 
+INITIATORS = ("src", "dst")
+"""The end of a flow that opened its connection: the one at ``srcaddr``, or the one at ``dstaddr``."""
+
 INITIATOR_BASES: Mapping[str, str] = MappingProxyType(
     {
         "flags": "the record's own TCP flags: SYN without ACK is sent by who opens, SYN-ACK by the other side",

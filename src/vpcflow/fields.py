@@ -52,7 +52,10 @@ class Field(NamedTuple):
 
 class Added(NamedTuple):
     """
-    A column vpcflow adds, and the enricher (or ``reader``) that writes it; null when not known.
+    A column vpcflow adds, and the enricher that writes it; null when not known.
+
+    ``reader`` and ``attribution`` are no enrichers: what reads a record knows where it is from, and ``rules`` sees the
+    whole recording.
 
     ``ecs`` and ``ocsf`` are its paths in documents, as those of a ``Field``.
     """
@@ -225,6 +228,10 @@ ADDED: tuple[Added, ...] = (
     Added("peer_vpc_id", pa.string(), "peer", "VPC of the peer", "vpcflow.peer_vpc_id", ocsf="enrichments[].data.peer_vpc_id"),
     Added("peer_scope", pa.string(), "peer", "Where the peer is: see `codes.PEER_SCOPES`", "vpcflow.peer_scope", ocsf="enrichments[].data.peer_scope"),
     Added("peer_network_name", pa.string(), "peer", "Name of the network the peer is in, from the file of named networks", "vpcflow.peer_network_name", ocsf="enrichments[].data.peer_network_name"),
+    Added("connection_id", pa.string(), "attribution", "Id that all records of a connection share, both ways and at both ends, 32 hexadecimal digits; written by `vpcflow rules attribute`", "vpcflow.connection_id", ocsf="connection_info.uid"),
+    Added("initiator", pa.string(), "initiator", "End that opened the connection: `src` or `dst`", "vpcflow.initiator", ocsf="unmapped.initiator"),
+    Added("initiator_basis", pa.string(), "initiator", "Where `initiator` comes from: see `codes.INITIATOR_BASES`", "vpcflow.initiator_basis", ocsf="unmapped.initiator_basis"),
+    Added("initiator_confidence", pa.float64(), "initiator", "How likely `initiator` is right, 0 to 1", "vpcflow.initiator_confidence", ocsf="unmapped.initiator_confidence"),
     *_geo("src", "source", "the source address"),
     *_geo("dst", "destination", "the destination address"),
     Added("src_aws_service", pa.string(), "aws_service", "AWS service the source address belongs to", "vpcflow.src_aws_service", ocsf="src_endpoint.svc_name"),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vpcflow.enrich import ENRICHERS, enrich
+from vpcflow.enrich import ENRICHED, enrich
 from vpcflow.errors import AwsError, VpcflowError
 from vpcflow.linewise import BY_PLACE
 from vpcflow.pipeline import read_flows
@@ -48,9 +48,6 @@ class Put(Protocol):
 
 _GONE = frozenset({"NoSuchKey", "NoSuchVersion"})
 _ROWS_AT_ONCE = 10_000  # some 5 MB of documents, twice that as separate texts
-
-ADDED = frozenset(column for enricher in ENRICHERS for column in enricher.columns)
-"""What enrichers add."""
 
 
 class Taken(NamedTuple):
@@ -241,7 +238,7 @@ class StreamOutput:
     """Documents of flows, each a record of a Firehose stream that ends with a line feed."""
 
     def __init__(self, stream: Stream, schema: Schema, put: Put = put_all) -> None:
-        self._columns = None if schema.columns is None else ADDED.intersection(schema.columns)
+        self._columns = None if schema.columns is None else ENRICHED.intersection(schema.columns)
         self.counts: Counter[str] = Counter()
         self.errors: Counter[str] = Counter()
         self._stream = stream

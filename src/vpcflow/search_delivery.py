@@ -10,7 +10,8 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from vpcflow.object_delivery import ADDED, Taken
+from vpcflow.enrich import ENRICHED
+from vpcflow.object_delivery import Taken
 from vpcflow.sinks.opensearch.bulk import Sender
 from vpcflow.sinks.opensearch.writer import CONCURRENCY, BulkWriter
 
@@ -50,7 +51,7 @@ class SearchOutput:
         warn: Callable[[str], None] = lambda _: None,
         sender: Callable[[SearchServer, str], Send] = Sender,
     ) -> None:
-        wanted = None if schema.columns is None else ADDED.intersection(schema.columns)
+        wanted = None if schema.columns is None else ENRICHED.intersection(schema.columns)
         self._columns = None if wanted is None else wanted | {"event_id"}
         self.counts: Counter[str] = Counter()
         self.errors: Counter[str] = Counter()

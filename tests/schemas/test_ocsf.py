@@ -79,6 +79,7 @@ VALUES: Mapping[str, st.SearchStrategy[Any]] = {
     "peer_addr": st.sampled_from(["198.51.100.7", "203.0.113.5"]),
     "peer_port": st.sampled_from([443, 50000]),
     "local_port": st.sampled_from([443, 50000]),
+    "initiator_confidence": st.sampled_from([0.7, 0.95, 1.0]),
     "peer_scope": st.sampled_from(["internet", "aws_service", "vpc", "link_local", "unknown"]),
     **{
         f"{side}_geo_{name}": st.integers(-most * 100, most * 100).map(lambda n: n / 100)

@@ -44,7 +44,8 @@ def as_texts(document: dict[str, Any]) -> dict[str, Any]:
         elif isinstance(value, list):
             spelled[name] = json.dumps(value, separators=(",", ":"))
         else:
-            spelled[name] = str(value)
+            # A text of Arrow's has no .0 behind a whole number.
+            spelled[name] = f"{value:.15g}" if isinstance(value, float) else str(value)
     return {**document, "unmapped": spelled} if spelled else document
 
 

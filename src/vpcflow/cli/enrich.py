@@ -16,8 +16,9 @@ from vpcflow.cli.reference import (
 from vpcflow.cli.run import Work, exit_with, run
 from vpcflow.cli.sink import Searching, Sending, needed_columns, sink_opener
 from vpcflow.cli.words import Words
+from vpcflow.enrich import ENRICHED
 from vpcflow.errors import FormatError
-from vpcflow.fields import ADDED, ADDED_BY_COLUMN, FIELD_BY_COLUMN
+from vpcflow.fields import ADDED_BY_COLUMN, FIELD_BY_COLUMN
 from vpcflow.schemas import SCHEMAS
 
 HELP = """
@@ -32,8 +33,6 @@ known by content. Without --to, one JSON document a line on standard output, in 
     vpcflow enrich --inventory s3://example-snapshots/ --to s3://example-lake/flows/ s3://example-logs/AWSLogs/
     vpcflow enrich --inventory inventory/ --to iceberg:///data/lake/network.flows AWSLogs/
 """
-
-_OURS = frozenset(a.column for a in ADDED if a.enricher != "reader")
 
 Schema = Annotated[
     str,
@@ -90,7 +89,7 @@ def enrich_command(
     searching = Searching(index, retry_for, not no_template, ca_file, sign, words.say)
     open_sink = sink_opener(to, format_, schema, names, sending, searching, batch_id)
     wanted = names or SCHEMAS[schema].columns
-    ours = None if wanted is None else _OURS.intersection([*wanted, *needed_columns(to)])
+    ours = None if wanted is None else ENRICHED.intersection([*wanted, *needed_columns(to)])
     reference = load_reference(
         ReferenceOptions(
             inventory,
@@ -131,4 +130,6 @@ def _column_names(text: str | None) -> tuple[str, ...] | None:
         raise FormatError(
             f"--columns names no column: {', '.join(unknown) or text!r} (known: run `vpcflow fields`)"
         )
+    if any(n in ADDED_BY_COLUMN and ADDED_BY_COLUMN[n].enricher == "attribution" for n in names):
+        raise FormatError("connection_id takes the whole recording: use `vpcflow rules attribute`")
     return names

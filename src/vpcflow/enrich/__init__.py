@@ -18,6 +18,7 @@ from vpcflow.enrich.direction import add_direction
 from vpcflow.enrich.eni import add_eni
 from vpcflow.enrich.geo import add_dst_geo, add_src_geo
 from vpcflow.enrich.identity import add_identity
+from vpcflow.enrich.initiator import add_initiator
 from vpcflow.enrich.names import add_names
 from vpcflow.enrich.peer import add_peer
 from vpcflow.enrich.reference import Reference
@@ -28,7 +29,7 @@ from vpcflow.linewise import BY_PLACE
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-__all__ = ["ENRICHERS", "Answers", "Enricher", "Reference", "enrich"]
+__all__ = ["ENRICHED", "ENRICHERS", "Answers", "Enricher", "Reference", "enrich"]
 
 
 class Enricher(NamedTuple):
@@ -55,11 +56,15 @@ ENRICHERS: tuple[Enricher, ...] = (
     Enricher("security_groups", add_security_groups),
     Enricher("direction", add_direction),
     Enricher("peer", add_peer, needs=("direction",)),
+    Enricher("initiator", add_initiator),
     Enricher("src_geo", add_src_geo),
     Enricher("dst_geo", add_dst_geo),
     Enricher("aws_service", add_aws_service),
     Enricher("names", add_names),
 )
+
+ENRICHED = frozenset(column for enricher in ENRICHERS for column in enricher.columns)
+"""The columns that enrichers add: those of ``fields.ADDED`` that tell of a record by itself."""
 
 
 def enrich(
@@ -71,9 +76,8 @@ def enrich(
     ``columns`` are those wanted, None for all that an enricher adds; only what they need is computed. Raises
     ValueError where one is added by no enricher, or is in the flows already.
     """
-    every = [column for enricher in ENRICHERS for column in enricher.columns]
-    wanted = set(every if columns is None else columns)
-    _refuse("no enricher adds", wanted.difference(every))
+    wanted = set(ENRICHED if columns is None else columns)
+    _refuse("no enricher adds", wanted.difference(ENRICHED))
     _refuse("the flows have already", wanted.intersection(flows.schema.names))
     answers = Answers(flows, reference, wanted)
     added: dict[str, pa.Array] = {}

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vpcflow.enrich import ENRICHERS, enrich
+from vpcflow.enrich import ENRICHED, enrich
 from vpcflow.linewise import BY_PLACE
 from vpcflow.stats import Books
 from vpcflow.transform import answer, shed
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from vpcflow.transform.answer import Firehose
     from vpcflow.transform.requeue import Requeue
     from vpcflow.transform.way_back import Piece
-
-_EVERY_ADDED = frozenset(column for enricher in ENRICHERS for column in enricher.columns)
 
 
 class References(Protocol):
@@ -104,7 +102,7 @@ class Transformation:
     def enriched(self, flows: pa.RecordBatch, reference: Reference) -> pa.RecordBatch:
         """Add what the schema's documents are made of."""
         columns = self.schema.columns
-        wanted = None if columns is None else _EVERY_ADDED.intersection(columns)
+        wanted = None if columns is None else ENRICHED.intersection(columns)
         done = enrich(flows, reference, columns=wanted)
         return done.drop_columns([BY_PLACE]) if BY_PLACE in done.schema.names else done
 

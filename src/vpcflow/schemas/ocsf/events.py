@@ -183,6 +183,7 @@ def _connection(ends: Ends) -> list[Member]:
         ("connection_info.protocol_name", values.texts("protocol_name").array()),
         *_protocol_version(ends),
         ("connection_info.tcp_flags", values.array("tcp_flags")),
+        ("connection_info.uid", values.array("connection_id")),
         ("connection_info.community_uid", _community_ids(ends)),
         ("connection_info.direction", coded(ends.direction + np.int32(1), direction, strange)),
         ("connection_info.boundary", _boundary(values)),
