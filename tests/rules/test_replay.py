@@ -14,6 +14,8 @@ from inventories import eni, inventory, snapshot
 from vpcflow.admission import RuleBook
 from vpcflow.inventory import (
     Inventory,
+    NetworkAcl,
+    NetworkAclEntry,
     PrefixList,
     PrefixListEntry,
     SecurityGroup,
@@ -454,3 +456,17 @@ def test_a_summary_puts_together_what_has_group_peer_and_port_in_common() -> Non
 
 def test_a_summary_of_nothing_has_no_rows() -> None:
     assert summarize(replayed(Change(), QUERY)).num_rows == 0
+
+
+@pytest.mark.parametrize(("allows", "says"), [(True, "allow"), (False, "deny")])
+def test_of_what_would_be_admitted_the_network_acl_is_told(allows: bool, says: str) -> None:
+    entry = NetworkAclEntry(100, allow=allows, cidr="0.0.0.0/0")
+    acl = NetworkAcl(
+        "acl-1", owner_id="123456789012", subnet_ids=("subnet-1",), entries=(entry,)
+    )  # fmt: skip
+    web = eni(1, "10.0.0.1", groups="sg-web", subnet_id="subnet-1")
+    of = inventory(snapshot(1000, web, security_group_rules=(), network_acls=(acl,)))
+
+    found = replayed(Change(add=(HTTPS,)), VISIT, of=of)
+
+    assert entries(found.admitted, "network_acl") == [(says,)]

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vpcflow.admission import NetworkAcls
 from vpcflow.rules.openings import (
     at_peers,
     is_egress,
@@ -99,6 +100,7 @@ class Replaying:
         self._incomplete = change.faults(inventory)
         self._book = book
         self._changed = change.changed_book(inventory, max_age_s=max_age_s, max_stale_s=max_stale_s)
+        self._acls = NetworkAcls(inventory)
         self._maker = EntryMaker(inventory, book, self._changed)
         removed = set(change.remove)
         self._stays = np.array([key not in removed for key in book.keys.to_pylist()], np.bool_)
@@ -155,6 +157,7 @@ class Replaying:
         entries = self._maker.judged(
             connections,
             rule_lists(after).filter(pa.array(is_admitted)),
+            network_acl=self._acls.verdict(*opening_packets(connections, egress)),
             peer_admits=_verdict(self._changed.admit(at_peer), at_peer.row),
         )
         self._admitted.append(entries)
