@@ -67,11 +67,17 @@ class Tracking:
 
     def _goes_between(self, packets: Packets, peer_row: Int32s) -> Bools:
         """
-        Tell which connections NAT gateways or load balancers must be between.
+        Tell which connections a NAT gateway must be between.
 
-        That is so where the peer is on the internet, by IPv4, and the interface has no public address.
+        That is so where an interface without a public address has opened one to the internet, by IPv4. What comes in
+        from there is taken as not tracked: a reply rule then looks needed that may not be, the safe way to be wrong.
         """
-        far = np.flatnonzero(packets.peer.is_ipv4 & ~self._is_public[packets.row] & (peer_row < 0))
+        far = np.flatnonzero(
+            packets.is_egress
+            & packets.peer.is_ipv4
+            & ~self._is_public[packets.row]
+            & (peer_row < 0)
+        )
         found = np.zeros(len(packets.row), np.bool_)
         # Documentation addresses stand for public ones wherever they are used.
         internet = (special_ranges.GLOBAL, special_ranges.DOCUMENTATION)

@@ -31,6 +31,7 @@ COMMANDS = (
     "parse",
     "enrich",
     "explain",
+    "rules",
     "fields",
     "inventory",
     "geo",

@@ -17,8 +17,6 @@ from vpcflow.cli.run import Work, exit_with, run
 from vpcflow.cli.sink import Searching, Sending, needed_columns, sink_opener
 from vpcflow.cli.words import Words
 from vpcflow.enrich import ENRICHED
-from vpcflow.errors import FormatError
-from vpcflow.fields import ADDED_BY_COLUMN, FIELD_BY_COLUMN
 from vpcflow.schemas import SCHEMAS
 
 HELP = """
@@ -42,15 +40,6 @@ Schema = Annotated[
         help="Form of NDJSON documents; with ocsf a folder becomes a security lake.",
     ),
 ]
-Columns = Annotated[
-    str | None,
-    typer.Option(
-        "--columns",
-        metavar="NAMES",
-        show_default=False,
-        help="Only these columns, divided by commas; only what they need is computed.  [default: all]",
-    ),
-]
 
 
 def enrich_command(
@@ -64,7 +53,7 @@ def enrich_command(
     aws_ranges: options.AwsRanges = None,
     networks: options.Networks = None,
     schema: Schema = "flat",
-    columns: Columns = None,
+    columns: options.Columns = None,
     to: options.To = None,
     format_: options.Format = None,
     log_format: options.LogFormat = None,
@@ -83,7 +72,7 @@ def enrich_command(
 ) -> None:
     """Enrich the inputs, and end with the exit status the books call for."""
     words = Words(quiet=quiet)
-    names = _column_names(columns)
+    names = options.column_names(columns)
     times = options.read_times(since, until)
     sending = Sending(rate, wrap, words.say)
     searching = Searching(index, retry_for, not no_template, ca_file, sign, words.say)
@@ -116,6 +105,7 @@ def enrich_command(
         rejects=rejects,
     )
     exit_with(run(work, words, quiet=quiet))
+<<<<<<< HEAD
 
 
 def _column_names(text: str | None) -> tuple[str, ...] | None:
@@ -133,3 +123,5 @@ def _column_names(text: str | None) -> tuple[str, ...] | None:
     if any(n in ADDED_BY_COLUMN and ADDED_BY_COLUMN[n].enricher == "attribution" for n in names):
         raise FormatError("connection_id takes the whole recording: use `vpcflow rules attribute`")
     return names
+=======
+>>>>>>> 4875c1c (rules: who opened each connection and which rules admitted it; vpcflow rules attribute)

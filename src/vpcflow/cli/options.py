@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from vpcflow.errors import FormatError
+from vpcflow.fields import ADDED_BY_COLUMN, FIELD_BY_COLUMN
 from vpcflow.time_range import TimeRange
 
 Inputs = Annotated[
@@ -159,6 +160,15 @@ Format = Annotated[
         help="Format of the output, whatever its suffix.",
     ),
 ]
+Columns = Annotated[
+    str | None,
+    typer.Option(
+        "--columns",
+        metavar="NAMES",
+        show_default=False,
+        help="Only these columns, divided by commas; only what they need is computed.  [default: all]",
+    ),
+]
 InventoryPath = Annotated[
     str | None,
     typer.Option(
@@ -264,3 +274,18 @@ def read_times(since: str | None, until: str | None) -> TimeRange:
             f"nothing lies between --since {since} and --until {until}, which is excluded"
         )
     return TimeRange(first, end)
+
+
+def column_names(text: str | None) -> tuple[str, ...] | None:
+    """Read --columns; raises ``FormatError`` naming all that are no column."""
+    if text is None:
+        return None
+    names = tuple(
+        dict.fromkeys(name.strip().replace("-", "_") for name in text.split(",") if name.strip())
+    )
+    unknown = [n for n in names if n not in FIELD_BY_COLUMN and n not in ADDED_BY_COLUMN]
+    if unknown or not names:
+        raise FormatError(
+            f"--columns names no column: {', '.join(unknown) or text!r} (known: run `vpcflow fields`)"
+        )
+    return names

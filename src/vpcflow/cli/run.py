@@ -36,7 +36,11 @@ DONE, COULD_NOT, DONE_WITH_REJECTS = 0, 1, 3
 
 
 class Work(NamedTuple):
-    """What a command asks for; ``reference`` None parses only, ``columns`` None is all."""
+    """
+    What a command asks for; ``reference`` None parses only, ``columns`` None is all.
+
+    ``attribute`` is given the flows of all inputs and gives them back with columns of its own; None leaves them.
+    """
 
     inputs: Sequence[str]
     to: str | None
@@ -46,6 +50,7 @@ class Work(NamedTuple):
     columns: Collection[str] | None = None
     times: TimeRange = ALWAYS
     rejects: str | None = None
+    attribute: Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]] | None = None
 
 
 def run(work: Work, words: Words, *, quiet: bool) -> Books:
@@ -84,18 +89,15 @@ def _deliver(work: Work, words: Words, books: Books, started: float, *, quiet: b
         _progress(inputs, quiet=quiet) as bar,
         _settling(work.open_sink(), books, on_rejects, words, started) as sink,
     ):
-        for source in inputs:
-            books.inputs += 1
-            flows = _flows(work, source, books, bar, on_rejects, words)
-            flows = within(flows, work.times, books)
-            deliver(
-                flows,
-                sink,
-                books,
-                reference=work.reference,
-                columns=work.columns,
-                on_rejects=on_rejects,
-            )
+        flows = _all_flows(work, inputs, books, bar, on_rejects, words)
+        deliver(
+            flows if work.attribute is None else work.attribute(flows),
+            sink,
+            books,
+            reference=work.reference,
+            columns=work.columns,
+            on_rejects=on_rejects,
+        )
 
 
 @contextlib.contextmanager
@@ -176,6 +178,19 @@ def _place(name: str) -> PurePath:
         url = parse_object_url(name)
         return PurePosixPath("s3:", url.bucket, *url.key.split("/"))
     return Path(name).resolve()
+
+
+def _all_flows(
+    work: Work,
+    inputs: Sequence[Input],
+    books: Books,
+    bar: ProgressBar | _NoProgress,
+    on_rejects: Callable[[Sequence[Reject]], None],
+    words: Words,
+) -> Iterator[pa.RecordBatch]:
+    for source in inputs:
+        books.inputs += 1
+        yield from within(_flows(work, source, books, bar, on_rejects, words), work.times, books)
 
 
 def _flows(
