@@ -17,6 +17,7 @@ from vpcflow.cli.run import Work, exit_with, run
 from vpcflow.cli.sink import Searching, Sending, needed_columns, sink_opener
 from vpcflow.cli.words import Words
 from vpcflow.enrich import ENRICHED
+from vpcflow.errors import FormatError
 from vpcflow.schemas import SCHEMAS
 
 HELP = """
@@ -72,7 +73,7 @@ def enrich_command(
 ) -> None:
     """Enrich the inputs, and end with the exit status the books call for."""
     words = Words(quiet=quiet)
-    names = options.column_names(columns)
+    names = _without_connections(options.column_names(columns))
     times = options.read_times(since, until)
     sending = Sending(rate, wrap, words.say)
     searching = Searching(index, retry_for, not no_template, ca_file, sign, words.say)
@@ -105,23 +106,10 @@ def enrich_command(
         rejects=rejects,
     )
     exit_with(run(work, words, quiet=quiet))
-<<<<<<< HEAD
 
 
-def _column_names(text: str | None) -> tuple[str, ...] | None:
-    """Read --columns; raises ``FormatError`` naming all that are no column."""
-    if text is None:
-        return None
-    names = tuple(
-        dict.fromkeys(name.strip().replace("-", "_") for name in text.split(",") if name.strip())
-    )
-    unknown = [n for n in names if n not in FIELD_BY_COLUMN and n not in ADDED_BY_COLUMN]
-    if unknown or not names:
-        raise FormatError(
-            f"--columns names no column: {', '.join(unknown) or text!r} (known: run `vpcflow fields`)"
-        )
-    if any(n in ADDED_BY_COLUMN and ADDED_BY_COLUMN[n].enricher == "attribution" for n in names):
+def _without_connections(names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """Raise ``FormatError`` where a column is wanted that one record alone cannot have."""
+    if names is not None and "connection_id" in names:
         raise FormatError("connection_id takes the whole recording: use `vpcflow rules attribute`")
     return names
-=======
->>>>>>> 4875c1c (rules: who opened each connection and which rules admitted it; vpcflow rules attribute)
