@@ -23,6 +23,7 @@ Words = npt.NDArray[np.uint64]
 
 _SCHEMA = pa.schema([("socket", pa.uint64()), ("mark", pa.uint8())])
 _BITS = 4
+_TOGETHER = 1 << 20
 
 
 class Listeners(NamedTuple):
@@ -116,7 +117,8 @@ class ListenerBook:
     def listeners(self) -> Listeners:
         """Sum up."""
         self._spill.settle()
-        parts = [_summed(self._spill.part(number)) for number in range(self._spill.parts)]
+        groups = self._spill.groups(_TOGETHER) or [range(1)]
+        parts = [_summed(self._spill.read(group)) for group in groups]
         return Listeners(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 

@@ -39,6 +39,9 @@ Bools = npt.NDArray[np.bool_]
 T = TypeVar("T")
 
 _PART_BITS = 6
+_TOGETHER = 1 << 17
+"""How many sightings are judged together: fewer cost more, each, and more take more memory."""
+
 LATE_S = 86_400
 """How late a record may come, after newer ones, and still be joined to its connection in an incremental run."""
 
@@ -140,8 +143,8 @@ class Recording:
         TCP connections whose opener only their ports may tell come last: that needs the sockets of all.
         """
 
-        def first(number: int) -> tuple[T, Sightings | None, Sockets]:
-            opened = judge.open(Sightings(**self._spill.part(number)))
+        def first(parts: range) -> tuple[T, Sightings | None, Sockets]:
+            opened = judge.open(Sightings(**self._spill.read(parts)))
             sessions = opened.sessions
             is_tcp = sessions.columns.protocol[sessions.firsts] == TCP
             waits = opened.openers.is_open & is_tcp
@@ -150,8 +153,8 @@ class Recording:
             done = finish(judge.conclude(opened, None), ~waits)
             return done, later, sockets_of(sessions, opened.openers)
 
-        def last(number: int) -> T:
-            judged = judge.conclude(judge.open(Sightings(**waiting.part(number))), listeners)
+        def last(parts: range) -> T:
+            judged = judge.conclude(judge.open(Sightings(**waiting.read(parts))), listeners)
             return finish(judged, np.ones(len(judged.openers.opener), np.bool_))
 
         with (
@@ -159,7 +162,7 @@ class Recording:
             Spill(SIGHTINGS, _PART_BITS, self._folder) as waiting,
         ):
             self._spill.settle()
-            for done, later, sockets in in_order(first, self._spill.parts, jobs):
+            for done, later, sockets in in_order(first, self._spill.groups(_TOGETHER), jobs):
                 if later is not None:
                     waiting.add(keys_of(later), later._asdict())
                 book.add(sockets)
@@ -167,9 +170,8 @@ class Recording:
             listeners = book.listeners()
             if self.known_listeners is not None:
                 listeners = listeners.joined(self.known_listeners)
-            if waiting.rows:
-                waiting.settle()
-                yield from in_order(last, waiting.parts, jobs)
+            waiting.settle()
+            yield from in_order(last, waiting.groups(_TOGETHER), jobs)
 
     def _watch_all(self, flows: pa.RecordBatch) -> None:
         if "start" not in flows.schema.names or "interface_id" not in flows.schema.names:

@@ -32,14 +32,21 @@ class Spill:
         self._folder = tempfile.TemporaryDirectory(prefix="vpcflow-", dir=folder)
         self._held: list[list[pa.RecordBatch]] = [[] for _ in range(1 << bits)]
         self._held_bytes = 0
-        self.rows = 0
-        """How many rows there are in all."""
+        self._rows = [0] * (1 << bits)
         self._writers: dict[int, pa.ipc.RecordBatchFileWriter] = {}
 
-    @property
-    def parts(self) -> int:
-        """How many parts there are."""
-        return 1 << self._bits
+    def groups(self, most_rows: int) -> list[range]:
+        """Give neighbouring parts together, up to so many rows unless one alone has more; none where nothing is."""
+        found: list[range] = []
+        rows = 0
+        for number, own in enumerate(self._rows):
+            if found and rows + own <= most_rows:
+                found[-1] = range(found[-1].start, number + 1)
+                rows += own
+            else:
+                found.append(range(number, number + 1))
+                rows = own
+        return found if any(self._rows) else []
 
     def __enter__(self) -> Spill:
         return self
@@ -57,7 +64,7 @@ class Spill:
         """Add rows, each to the part its word says."""
         part = (words >> np.uint64(64 - self._bits)).astype(np.uint8)
         order = np.argsort(part, kind="stable")
-        ends = np.cumsum(np.bincount(part, minlength=self.parts))
+        ends = np.cumsum(np.bincount(part, minlength=len(self._rows)))
         batch = pa.RecordBatch.from_arrays(
             [pa.array(columns[name][order]) for name in self._schema.names], schema=self._schema
         )
@@ -65,8 +72,8 @@ class Spill:
         for number, end in enumerate(ends.tolist()):
             if end > start:
                 self._held[number].append(batch.slice(start, end - start))
+                self._rows[number] += end - start
             start = end
-        self.rows += len(words)
         self._held_bytes += batch.nbytes
         if self._held_bytes >= _HELD_BYTES:
             self._write()
@@ -77,9 +84,13 @@ class Spill:
             self._write()
             self._close()
 
-    def part(self, number: int) -> Columns:
-        """Give all rows of a part, once all are `settle`d."""
-        batches = self._read(number) if self._writers else self._held[number]
+    def read(self, parts: range) -> Columns:
+        """Give all rows of these parts, once all are `settle`d."""
+        batches = [
+            batch
+            for number in parts
+            for batch in (self._read(number) if self._writers else self._held[number])
+        ]
         table = pa.Table.from_batches(batches, self._schema).combine_chunks()
         return {name: _numpy(table.column(name)) for name in self._schema.names}
 

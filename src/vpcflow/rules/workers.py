@@ -7,17 +7,18 @@ import os
 import sys
 from collections import deque
 from concurrent.futures import ProcessPoolExecutor
+from itertools import islice
 from typing import TYPE_CHECKING, TypeVar, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 T = TypeVar("T")
 
 _AHEAD = 2
 
 # What forked processes work with: they see it as it was when they were made.
-_work: Callable[[int], object] | None = None
+_work: Callable[[range], object] | None = None
 
 
 def default_jobs() -> int:
@@ -28,30 +29,29 @@ def default_jobs() -> int:
     return min(len(os.sched_getaffinity(0)), 8)
 
 
-def in_order(work: Callable[[int], T], count: int, jobs: int) -> Iterator[T]:
+def in_order(work: Callable[[range], T], items: Sequence[range], jobs: int) -> Iterator[T]:
     """
-    Yield ``work(0)``, ``work(1)``, … up to ``count``, done by so many processes, a few ahead of what is taken.
+    Yield what ``work`` gives for each item, in order, done by so many processes, a few ahead of what is taken.
 
     With several jobs ``work`` runs in copies of this process: what it changes stays there, and what it gives is copied.
     """
     global _work  # the only way to hand what cannot be pickled to forked processes
-    if jobs <= 1 or count <= 1:
-        yield from map(work, range(count))
+    if jobs <= 1 or len(items) <= 1:
+        yield from map(work, items)
         return
     _work = work
     try:
         with ProcessPoolExecutor(jobs, multiprocessing.get_context("fork")) as pool:
-            ahead = min(jobs * _AHEAD, count)
-            waiting = deque(pool.submit(_do, number) for number in range(ahead))
-            for number in range(count):
+            left = iter(items)
+            waiting = deque(pool.submit(_do, item) for item in islice(left, jobs * _AHEAD))
+            while waiting:
                 done = waiting.popleft().result()
-                if ahead + number < count:
-                    waiting.append(pool.submit(_do, ahead + number))
+                waiting.extend(pool.submit(_do, item) for item in islice(left, 1))
                 yield cast("T", done)
     finally:
         _work = None
 
 
-def _do(number: int) -> object:
+def _do(item: range) -> object:
     assert _work is not None
-    return _work(number)
+    return _work(item)
