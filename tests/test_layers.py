@@ -34,7 +34,7 @@ LAYERS: tuple[dict[str, str], ...] = (
     {"schemas": "schemas"},
     {"admission": "admission"},
     {
-        "parse": "parse linewise columns careful tables ocsf",
+        "parse": "parse linewise columns careful tables ocsf documents csv_documents",
         "envelopes": "envelopes flow_envelope decode",
         "encode": "json_lines fragments",
         "output": "file_schema partitions pending_file row_groups",

@@ -56,7 +56,7 @@ REJECT_REASONS: Mapping[str, str] = MappingProxyType(
         "bad_address": "an address is neither IPv4 nor IPv6",
         "bad_time": "a time is neither seconds nor milliseconds since 1970",
         "bad_text": "a text is not UTF-8",
-        "bad_envelope": "JSON that is no envelope of flow records",
+        "bad_envelope": "JSON that is no envelope of flow records, or no JSON among documents",
         "ambiguous_layout": "several of the possible layouts fit",
         "line_too_long": "a line is longer than 1 MiB",
         "refused_by_index": "a search server refused the document, for good",

@@ -11,8 +11,8 @@ from vpcflow.layout import parse_log_format
 from vpcflow.lines import Lines
 from vpcflow.linewise import BY_PLACE, BadHeader
 from vpcflow.parse import Parsed, parse
-from vpcflow.sources import Block, Fault, Rows
-from vpcflow.tables import parse_rows
+from vpcflow.sources import Block, Documents, Fault, Rows
+from vpcflow.tables import parse_documents, parse_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -125,6 +125,13 @@ def read_flows(
             if isinstance(block, Rows):
                 rows = parse_rows(block.batch, block.source, block.first)
                 batches, rejects, unknown = (rows.batch,), rows.rejects, rows.unknown
+            elif isinstance(block, Documents):
+                found = block.found
+                rows = parse_documents(found.rows, block.source, found.numbers)
+                batches, unknown = (rows.batch,), rows.unknown
+                rejects = tuple(sorted((*found.rejects, *rows.rejects), key=lambda r: r.line))
+                books.headers += found.headers
+                books.blanks += found.blanks
             else:
                 possible = layouts.possible(block.log_group)
                 parsed, fault = _parse(block, in_force, possible)

@@ -1,5 +1,5 @@
 """
-Rows of Parquet files to flows, by the same checks as lines.
+Rows of Parquet files, and of documents and CSV that vpcflow wrote, to flows, by the same checks as lines.
 
 AWS writes its own column names with underscores and INT_32, INT_64 and STRING columns
 (https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-s3-path.html); what is found in the wild has numbers as
@@ -21,6 +21,7 @@ from vpcflow.errors import FormatError
 from vpcflow.fields import ADDED_BY_COLUMN, FIELD_BY_COLUMN
 from vpcflow.layout import batch_type
 from vpcflow.lines import Lines
+from vpcflow.linewise import BY_PLACE, identity_gaps
 from vpcflow.rejects import Reject, reject
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 _ACCOUNT_DIGITS = 12
 _MAX_INT64 = (1 << 63) - 1
+_TRAFFIC = ("srcaddr", "dstaddr", "srcport", "dstport", "protocol", "action")
 _NULL_TEXTS = ["-", ""]
 _NULL_NUMBERS = ["-", "", "None", "none", "null", "NULL", "nan", "NaN"]
 
@@ -53,15 +55,52 @@ def parse_rows(rows: pa.RecordBatch, source: str, first: int) -> ParsedRows:
     worked out anew. Raises ``FormatError`` where no column, or only a few, are those of a flow log.
     """
     table = ocsf.flatten(rows) if ocsf.is_ocsf(rows.schema) else rows
+    _refuse_foreign(table)
+    # Tags as AWS writes them are percent-encoded; vpcflow's are not.
+    is_ours = not ADDED_BY_COLUMN.keys().isdisjoint(rows.schema.names)
+    numbers = np.arange(first, first + rows.num_rows)
+    return _parsed(table, rows, source, numbers, is_ours=is_ours)
+
+
+def parse_documents(
+    rows: pa.RecordBatch, source: str, numbers: npt.NDArray[np.int64]
+) -> ParsedRows:
+    """
+    Bring documents that vpcflow wrote to flows, as ``parse_rows`` does; ``numbers`` are their lines.
+
+    Documents say nothing where there is null, so that a column may be missing that the layout had. A row counts as
+    identified by its place only where a flow log could not have left out what it lacks.
+    """
+    parsed = _parsed(rows, rows, source, numbers, is_ours=True)
+    if not parsed.batch.num_rows:
+        return parsed
+    by_place = _lacks_identity(parsed.batch)
+    if by_place.all() == by_place.any() == bool(identity_gaps(parsed.batch.schema.names)):
+        return parsed
+    return parsed._replace(batch=parsed.batch.append_column(BY_PLACE, pa.array(by_place)))
+
+
+def _parsed(
+    table: pa.RecordBatch,
+    rows: pa.RecordBatch,
+    source: str,
+    numbers: npt.NDArray[np.int64],
+    *,
+    is_ours: bool,
+) -> ParsedRows:
+    """Check the columns of a table; ``rows`` are what it was made of, which rejects show."""
     named = _named(table)
     at = np.arange(rows.num_rows)
-    block = Lines(b"", source, at + first)
+    block = Lines(b"", source, numbers)
     good = np.ones(rows.num_rows, np.bool_)
     reasons = np.full(rows.num_rows, "", object)
     arrays = {}
     for name, array in named.items():
         kind: Kind = FIELD_BY_COLUMN[name].kind if name in FIELD_BY_COLUMN else "text"
-        arrays[name], faults = _checked(array, name, kind)
+        if kind == "tag" and is_ours:
+            arrays[name], faults = _decoded_tags(array)
+        else:
+            arrays[name], faults = _checked(array, name, kind)
         for reason, bad in faults.items():
             reasons[good & bad] = reason
             good &= ~bad
@@ -76,10 +115,39 @@ def parse_rows(rows: pa.RecordBatch, source: str, first: int) -> ParsedRows:
     printable = rows.cast(_printable(rows.schema)).take(pa.array(bad_rows))
     raws = map(_json, printable.to_pylist())
     rejects = tuple(
-        reject(source, first + i, reasons[i], raw.encode())
+        reject(source, int(numbers[i]), reasons[i], raw.encode())
         for i, raw in zip(bad_rows.tolist(), raws, strict=True)
     )
     return ParsedRows(batch.filter(pa.array(good)), rejects, unknown)
+
+
+def _lacks_identity(flows: pa.RecordBatch) -> Mask:
+    """Tell of which rows the layout lacked what tells flows apart: an interface's traffic has all of it."""
+
+    def has(name: str) -> Mask:
+        if name not in flows.schema.names:
+            return np.zeros(flows.num_rows, np.bool_)
+        return np.asarray(flows.column(name).is_valid().to_numpy(zero_copy_only=False))
+
+    traffic = np.stack([has(name) for name in _TRAFFIC])
+    has_gaps = traffic.any(axis=0) & ~traffic.all(axis=0)
+    if "log_status" in flows.schema.names:
+        # Without traffic, any of it may be null.
+        has_gaps &= _is_true(pc.equal(flows.column("log_status").cast(pa.string()), "OK"))
+    # A regional NAT gateway has no interface id.
+    always = has("start") & has("end") & (has("interface_id") | has("resource_id"))
+    return np.asarray(~always | has_gaps, np.bool_)
+
+
+def _refuse_foreign(rows: pa.RecordBatch) -> None:
+    """Raise ``FormatError`` where no column, or only a few, are those of a flow log."""
+    named = _named(rows)
+    known = sum(column in FIELD_BY_COLUMN for column in named)
+    if not known or known * 2 < len(named):
+        raise FormatError(
+            f"is no flow log: of its {len(rows.schema.names)} columns {known} are fields of one"
+            " (known: run `vpcflow fields`)"
+        )
 
 
 def _named(rows: pa.RecordBatch) -> Mapping[str, pa.Array]:
@@ -93,13 +161,16 @@ def _named(rows: pa.RecordBatch) -> Mapping[str, pa.Array]:
             raise FormatError(f"has the column {column!r} more than once")
         if column in FIELD_BY_COLUMN or not pa.types.is_nested(array.type):
             named[column] = array
-    known = sum(column in FIELD_BY_COLUMN for column in named)
-    if not known or known * 2 < len(named):
-        raise FormatError(
-            f"is no flow log: of its {len(rows.schema.names)} columns {known} are fields of one"
-            " (known: run `vpcflow fields`)"
-        )
     return named
+
+
+def _decoded_tags(array: pa.Array) -> tuple[pa.Array, Faults]:
+    """Bring tags that vpcflow has decoded to text: a hyphen is one."""
+    if not (_is_text(array.type) or pa.types.is_dictionary(array.type)):
+        return _checked(array, "", "text")
+    text = array.cast(pa.string())
+    text = pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
+    return text.dictionary_encode(), {}
 
 
 def _checked(array: pa.Array, name: str, kind: Kind) -> tuple[pa.Array, Faults]:

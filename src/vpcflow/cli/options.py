@@ -17,7 +17,8 @@ Inputs = Annotated[
         metavar="INPUT...",
         show_default=False,
         help="Files, directories (recursively), globs, or - for standard input, which is also the default;"
-        " s3:// addresses of objects, folders, buckets and globs.",
+        " s3:// addresses of objects, folders, buckets and globs. Text (plain, .gz, .zst), Parquet, CloudWatch's and"
+        " Firehose's JSON, and NDJSON (schema flat) or CSV that vpcflow wrote; what it is shows the content.",
     ),
 ]
 LogFormat = Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from vpcflow.documents import Found
 from vpcflow.lines import Lines
 
 if TYPE_CHECKING:
@@ -32,6 +33,13 @@ class Rows(NamedTuple):
     first: int
 
 
+class Documents(NamedTuple):
+    """What was found in a block of documents or of CSV: rows, each with the number of its line, and what else."""
+
+    found: Found
+    source: str
+
+
 class Fault(NamedTuple):
     """An input could not be read further: why, and how many records begun or announced were not delivered for it."""
 
@@ -40,5 +48,5 @@ class Fault(NamedTuple):
     lost: int
 
 
-Block = Lines | Rows | Fault
+Block = Lines | Rows | Documents | Fault
 """What a source yields, in the order of the input; a ``Fault`` is the last of its input."""

@@ -16,13 +16,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vpcflow import envelopes
+from vpcflow.csv_documents import CsvRows, columns_of
 from vpcflow.decode import PARQUET, decode
+from vpcflow.documents import begins_documents, read_documents
 from vpcflow.errors import SourceError
 from vpcflow.lines import Lines
 from vpcflow.object_store import is_object_url
 from vpcflow.plain import MAX_LINE_BYTES, line_count
 from vpcflow.rejects import Reject, reject
-from vpcflow.sources import BLOCK_BYTES, Block, Fault, Input, Rows
+from vpcflow.sources import BLOCK_BYTES, Block, Documents, Fault, Input, Rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -185,10 +187,15 @@ class _TextReader:
             while b"\n" not in first and len(first) < _HEAD_BYTES and (more := next(pieces, b"")):
                 first += more
             rest = _chain(first, pieces)
-            if first.lstrip()[:1] in (b"{", b"["):
+            header = first.partition(b"\n")[0]
+            if begins_documents(first):
+                yield from self._from_documents(rest)
+            elif first.lstrip()[:1] in (b"{", b"["):
                 yield from self._from_envelopes(rest)
-            elif (column := _message_column(first.partition(b"\n")[0])) is not None:
+            elif (column := _message_column(header)) is not None:
                 yield from self._from_csv(rest, column)
+            elif columns_of(header) is not None:
+                yield from self._from_rows(rest, CsvRows(self._name, header))
             else:
                 yield from self._from_text(rest)
         except SourceError as fault:
@@ -259,6 +266,23 @@ class _TextReader:
             text = "".join(f"{message}\n" for message in messages)
             yield replace(self._lines(text.encode("utf-8", "surrogateescape")), headers=headers)
             headers = 0
+
+    def _from_documents(self, pieces: Iterator[bytes]) -> Iterator[Block]:
+        for data in self._whole_lines(pieces):
+            yield Documents(read_documents(data, self._name, self._lines_before), self._name)
+            self._lines_before += line_count(data)
+
+    def _from_rows(self, pieces: Iterator[bytes], rows: CsvRows) -> Iterator[Block]:
+        fault: SourceError | None = None
+        try:
+            for data in self._whole_lines(pieces):
+                yield Documents(rows.read(data), self._name)
+        except SourceError as found:
+            fault = found
+        if rows.has_rest:
+            yield Documents(rows.finish(), self._name)
+        if fault is not None:
+            raise fault
 
     def _from_envelopes(self, pieces: Iterator[bytes]) -> Iterator[Block]:
         batch = _Events(self._name, self._lines_before)
