@@ -34,7 +34,8 @@ def connections_seen(inventory: Inventory, book: RuleBook, *seen: Seen) -> pa.Re
     """Make a batch of ``CONNECTIONS``: accepted unless no rule admits it, or something rejected it."""
     bare = [_row(inventory, book, number, one) for number, one in enumerate(seen)]
     batch = pa.RecordBatch.from_pylist(bare, CONNECTIONS)
-    admitted = book.admit(opening_packets(batch, np.array([s.direction == "egress" for s in seen])))
+    is_egress = np.array([one.direction == "egress" for one in seen], np.bool_)
+    admitted = book.admit(opening_packets(batch, is_egress))
     for place, (row, one) in enumerate(zip(bare, seen)):
         found = admitted.rules[admitted.offsets[place] : admitted.offsets[place + 1]].tolist()
         row["peer_row"] = int(admitted.peer_row[place])

@@ -16,7 +16,8 @@ from emulator import ENVIRONMENT
 from moto_server import moto_server
 
 from vpcflow.inventory import SecurityGroupRule, ec2
-from vpcflow.rules.aws_commands import Step, commands, script, undo_commands
+from vpcflow.rules.aws_commands import commands, script, undo_commands
+from vpcflow.rules.proposals import Step
 
 WIDE = SecurityGroupRule(
     "sg-a", "sgr-1", protocol=6, from_port=8000, to_port=9000, ipv4_cidr="10.0.0.0/8",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -16,21 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from vpcflow.inventory import SecurityGroupRule
+    from vpcflow.rules.proposals import Step
 
 _NAMES = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6"}
 _TCP_UDP, _ICMP = (6, 17), (1, 58)
-
-
-class Step(NamedTuple):
-    """Rules that take the place of others; ``words`` say why, a line each."""
-
-    words: Sequence[str]
-    remove: Sequence[SecurityGroupRule]
-    add: Sequence[SecurityGroupRule]
-
-    @property
-    def undone(self) -> Step:
-        return Step(self.words, self.add, self.remove)
 
 
 def script(steps: Sequence[Step]) -> str:
