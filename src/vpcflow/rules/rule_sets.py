@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from vpcflow.dictionaries import row_indices
+from vpcflow.inventory import distinct_numbers
 from vpcflow.rules.sightings import mixed
 
 Int32s = npt.NDArray[np.int32]
@@ -30,14 +31,16 @@ class RuleSets:
         if len(held):
             hashed[held] = np.add.reduceat(mixed(rules.astype(np.uint64) + 1), offsets[held])
         hashed = mixed(hashed + length.astype(np.uint64))
-        distinct, at, number = np.unique(hashed, return_index=True, return_inverse=True)
+        distinct, number = distinct_numbers(hashed.view(np.int64))
+        at = np.zeros(len(distinct), np.int64)
+        at[number] = np.arange(len(number))
         numbers = [self._numbers.get(key, -1) for key in distinct.tolist()]
         for place, known in enumerate(numbers):
             if known < 0:
                 first = at[place]
                 numbers[place] = self._numbers[int(distinct[place])] = len(self._members)
                 self._members.append(rules[offsets[first] : offsets[first + 1]])
-        return np.array(numbers, np.int32)[number.reshape(-1)]
+        return np.array(numbers, np.int32)[number]
 
     def lists(self, numbers: Int32s) -> pa.ListArray:
         """Make a column of the rules of these sets, as lists of indices; -1 is null."""

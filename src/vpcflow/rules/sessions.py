@@ -142,7 +142,7 @@ def _begins_anew(columns: Sightings, group: Int64s, forward: Bools) -> Bools:
         + is_lesser(columns) * 2
         + forward.astype(np.int64)
     )
-    order = np.lexsort((leg, group))
+    order = _by_both(group, leg)
     same = np.zeros(len(group), np.bool_)
     same[1:] = (leg[order][1:] == leg[order][:-1]) & (group[order][1:] == group[order][:-1])
     before = np.zeros(len(group), np.int64)
@@ -197,6 +197,12 @@ def _latest_before(values: npt.NDArray[np.generic], group: Int64s) -> Int64s:
     return found
 
 
+def _by_both(ascending: Int64s, then: Int64s) -> Places:
+    """Give the order by two columns, of which the first ascends already: it is nearly in order."""
+    width = int(then.max(initial=0)) + 1
+    return np.argsort(ascending * width + then, kind="stable")
+
+
 def _sights(columns: Sightings, session: Int64s) -> tuple[Int64s, Places, Places]:
     """
     Number the (connection, interface, end) of each sighting; and give an order by number, and where each begins in it.
@@ -206,7 +212,7 @@ def _sights(columns: Sightings, session: Int64s) -> tuple[Int64s, Places, Places
         + is_lesser(columns) * 2
         + (columns.egress >= 0)
     )
-    order = np.lexsort((low, session))
+    order = _by_both(session, low)
     begins = np.ones(len(session), np.bool_)
     begins[1:] = (low[order][1:] != low[order][:-1]) | (session[order][1:] != session[order][:-1])
     sight = np.empty(len(session), np.int64)

@@ -10,6 +10,7 @@ from vpcflow.admission import RuleBook
 from vpcflow.cli.reference import ReferenceOptions, layouts_for, load_reference, rule_kinds
 from vpcflow.cli.run import Work, run
 from vpcflow.errors import FormatError
+from vpcflow.rules.ahead import read_ahead
 from vpcflow.rules.recording import LATE_S, Recording
 from vpcflow.rules.workers import default_jobs
 from vpcflow.time_range import ALWAYS, TimeRange
@@ -85,6 +86,7 @@ def hear(
             layouts=layouts_for(given.log_format, inventory, words, given.inputs),
             times=given.times,
             rejects=given.rejects,
+            attribute=read_ahead,
         )
         books = run(work, words, quiet=given.quiet)
         yield Heard(reference, inventory, RuleBook(inventory), recording, books)
