@@ -72,10 +72,10 @@ class Sockets(NamedTuple):
     asks: Words
 
 
-def sockets_of(sessions: Sessions, openers: Openers) -> Sockets:
-    """Collect the TCP sockets of a part; no other part has connections of the same two."""
+def sockets_of(sessions: Sessions, openers: Openers, where: Bools) -> Sockets:
+    """Collect the TCP sockets of these connections of a part; no other part has connections of the same two."""
     columns, firsts = sessions.columns, sessions.firsts
-    tcp = columns.protocol[firsts] == TCP
+    tcp = where & (columns.protocol[firsts] == TCP)
     local, peer = columns.local_socket[firsts], columns.peer_socket[firsts]
     lesser, greater = np.minimum(local, peer), np.maximum(local, peer)
     # Of several connections of the same two sockets one counts.

@@ -9,7 +9,7 @@ judged in memory: what is held is bounded by the largest part, not by the input.
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +19,19 @@ from vpcflow.dictionaries import codes_of
 from vpcflow.rules.aliases import aliases_of
 from vpcflow.rules.judge import Judge
 from vpcflow.rules.listeners import ListenerBook, Listeners, Sockets, sockets_of
+from vpcflow.rules.memory import (
+    Memory,
+    listener_table,
+    listeners_in,
+    sighting_table,
+    sightings_in,
+    watched_table,
+)
 from vpcflow.rules.sessions import TCP
 from vpcflow.rules.sightings import SIGHTINGS, Sightings, Texts, keys_of, sightings_of
 from vpcflow.rules.spill import Spill
 from vpcflow.rules.table import connection_rows, record_answers, settled_sessions
-from vpcflow.rules.watch import Watch
+from vpcflow.rules.watch import Minutes, Watch
 from vpcflow.rules.workers import in_order
 
 if TYPE_CHECKING:
@@ -61,7 +69,7 @@ class Recording:
         self.interfaces = Texts()
         self.reasons = Texts()
         self.watch = Watch()
-        self.known_listeners: Listeners | None = None
+        self._known_listeners: Listeners | None = None
         self._reference = reference
         self._folder = folder
         self._aliases = aliases_of(reference.inventory)
@@ -92,6 +100,35 @@ class Recording:
             self.newest_s = max(self.newest_s, int(found.end.max()))
             self._spill.add(keys_of(found), found._asdict())
 
+    def memory(self, kept: Unsettled) -> Memory:
+        """Give what the next recording must `remember`, once ``kept`` was given all that is not settled."""
+        listeners = kept.listeners
+        if self._known_listeners is not None:
+            listeners = listeners.joined(self._known_listeners)
+        interfaces = self.interfaces.values
+        return Memory(
+            sighting_table(kept.sightings, interfaces, self.reasons.values),
+            watched_table(*self.watch.runs(), interfaces),
+            listener_table(listeners),
+            self.newest_s,
+        )
+
+    def remember(self, memory: Memory) -> None:
+        """Add what an earlier recording gave as its memory."""
+        for batch in memory.sightings.to_batches():
+            self.add_sightings(sightings_in(batch, self.interfaces, self.reasons))
+        watched = memory.watched.unify_dictionaries().combine_chunks()
+        for batch in watched.to_batches():
+            interface = self.interfaces.number(batch.column("interface_id"))
+            first, last = (batch.column(name).to_numpy() for name in ("first", "last"))
+            skipped = batch.column("skipped").to_numpy(zero_copy_only=False)
+            self.watch.add_runs(
+                *(Minutes(interface[m], first[m], last[m]) for m in (~skipped, skipped))
+            )
+        if memory.listeners.num_rows:
+            self._known_listeners = listeners_in(memory.listeners)
+        self.newest_s = max(self.newest_s, memory.newest_s)
+
     def judge(self, book: RuleBook) -> Judge:
         """Make the judge of what was added."""
         inventory = self._reference.inventory
@@ -112,20 +149,20 @@ class Recording:
         """
         Yield batches of ``CONNECTIONS``, in no order.
 
-        ``unsettled`` is given the sightings of what is not settled. ``jobs`` is how many processes judge.
+        ``unsettled`` is given what is not settled. ``jobs`` is how many processes judge.
         """
         judge = self.judge(book)
         reasons = self.reasons.values
 
-        def finish(judged: Judged, kept: Bools) -> tuple[pa.RecordBatch, Sightings | None]:
+        def finish(judged: Judged, kept: Bools) -> tuple[pa.RecordBatch, Left | None]:
             sessions = judged.opened.sessions
             settled = settled_sessions(sessions, judge.idle_s(sessions), self.newest_s, late_s)
-            open_ = None if unsettled is None else unsettled_of(judged, kept, settled)
-            return connection_rows(judged, judge, kept, settled, reasons), open_
+            left = None if unsettled is None else _left(judged, kept, settled)
+            return connection_rows(judged, judge, kept, settled, reasons), left
 
-        for batch, open_ in self._judge_all(judge, finish, jobs):
-            if unsettled is not None and open_ is not None:
-                unsettled.add(open_)
+        for batch, left in self._judge_all(judge, finish, jobs):
+            if unsettled is not None and left is not None:
+                unsettled.add(left)
             if batch.num_rows:
                 yield batch
 
@@ -151,7 +188,8 @@ class Recording:
             held = waits[sessions.session]
             later = sessions.columns.take(held) if waits.any() else None
             done = finish(judge.conclude(opened, None), ~waits)
-            return done, later, sockets_of(sessions, opened.openers)
+            every = np.ones(len(waits), np.bool_)
+            return done, later, sockets_of(sessions, opened.openers, every)
 
         def last(parts: range) -> T:
             judged = judge.conclude(judge.open(Sightings(**waiting.read(parts))), listeners)
@@ -168,8 +206,8 @@ class Recording:
                 book.add(sockets)
                 yield done
             listeners = book.listeners()
-            if self.known_listeners is not None:
-                listeners = listeners.joined(self.known_listeners)
+            if self._known_listeners is not None:
+                listeners = listeners.joined(self._known_listeners)
             waiting.settle()
             yield from in_order(last, waiting.groups(_TOGETHER), jobs)
 
@@ -191,22 +229,48 @@ class Recording:
             self.watch.skip(interface[lost], start[lost], end[lost])
 
 
+class Left(NamedTuple):
+    """Of a part: the sightings of connections that are not settled, and the sockets of those that are."""
+
+    sightings: Sightings
+    sockets: Sockets
+
+
 class Unsettled:
-    """Gathers what an incremental run must see again: the sightings of connections that are not settled."""
+    """Gathers what an incremental run must see again: the sightings of connections that are not settled; a context."""
 
     def __init__(self) -> None:
-        self.batches: list[pa.RecordBatch] = []
+        self.sightings: list[Sightings] = []
+        self._book = ListenerBook()
 
-    def add(self, found: Sightings) -> None:
-        arrays = [pa.array(values) for values in found]
-        self.batches.append(pa.RecordBatch.from_arrays(arrays, schema=SIGHTINGS))
+    def __enter__(self) -> Unsettled:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._book.__exit__(exc_type, exc, traceback)
+
+    def add(self, left: Left) -> None:
+        """Add what a part left."""
+        if len(left.sightings.row):
+            self.sightings.append(left.sightings)
+        self._book.add(left.sockets)
+
+    @property
+    def listeners(self) -> Listeners:
+        """The listeners among the sockets of settled connections."""
+        return self._book.listeners()
 
 
-def unsettled_of(judged: Judged, kept: Bools, settled: Bools) -> Sightings | None:
-    """Give the sightings of connections that count and are not settled; one that is there twice, once."""
+def _left(judged: Judged, kept: Bools, settled: Bools) -> Left:
+    """Give what a part leaves of the connections that count; a record that is there twice, once."""
     sessions = judged.opened.sessions
     wanted = (kept & ~settled)[sessions.session] & ~sessions.again
-    return sessions.columns.take(wanted) if wanted.any() else None
+    return Left(sessions.columns.take(wanted), sockets_of(sessions, judged.openers, kept & settled))
 
 
 def _seconds(flows: pa.RecordBatch, name: str, other: str) -> npt.NDArray[np.int64]:

@@ -90,7 +90,7 @@ def sessions_of(columns: Sightings, interface_rank: Int32s, timeouts: Timeouts) 
         != np.minimum(columns.local_socket, columns.peer_socket)[:-1]
     )
     group = np.cumsum(opens) - 1
-    opens |= _begins_anew(columns, group, forward)
+    opens |= _begins_anew(columns, group, forward) & ~again
     opens |= _was_forgotten(columns, group, timeouts)
     session = np.cumsum(opens) - 1
     opens |= _was_closed(columns, session, forward)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
@@ -12,6 +14,14 @@ Bools = npt.NDArray[np.bool_]
 _MINUTE_S = 60
 _WIDTH = np.int64(1 << 28)
 _MOST_LOOSE = 1 << 20
+
+
+class Minutes(NamedTuple):
+    """Runs of minutes since 1970 of interfaces, by number, both ends included."""
+
+    interface: Int32s
+    first: Int64s
+    last: Int64s
 
 
 class Watch:
@@ -33,6 +43,16 @@ class Watch:
     def skip(self, interface: Int32s, start_s: Int64s, end_s: Int64s) -> None:
         """Add the time spans of SKIPDATA records: something is missing there, whatever else was recorded."""
         self._skipped.add(*_spans(interface, start_s, end_s))
+
+    def runs(self) -> tuple[Minutes, Minutes]:
+        """Give the minutes with records, and those that were skipped."""
+        return self._seen.minutes(), self._skipped.minutes()
+
+    def add_runs(self, seen: Minutes, skipped: Minutes) -> None:
+        """Add what `runs` of another watch gave, with the interfaces' numbers here."""
+        for runs, minutes in ((self._seen, seen), (self._skipped, skipped)):
+            base = minutes.interface.astype(np.int64) * _WIDTH
+            runs.add(base + minutes.first, base + minutes.last)
 
     def held(self, interface: Int32s, until_s: Int64s, for_s: Int64s) -> Bools:
         """Tell whether an interface was watched without a gap for so many seconds until a time."""
@@ -69,6 +89,11 @@ class _Runs:
         if not len(self._first):
             return np.zeros(len(first), np.bool_)
         return np.asarray((at >= 0) & (self._last[at] >= first))
+
+    def minutes(self) -> Minutes:
+        self._join()
+        interface, first = np.divmod(self._first, _WIDTH)
+        return Minutes(interface.astype(np.int32), first, self._last % _WIDTH)
 
     def _at(self, keys: Int64s) -> npt.NDArray[np.intp]:
         self._join()
