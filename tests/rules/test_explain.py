@@ -89,7 +89,7 @@ def test_a_peer_outside_has_no_side() -> None:
     found = explained(known(QUERIES), visit)
 
     assert seen(found) == [("eni-2", "ingress", "not_admitted", [])]
-    assert found.notes == ("no known interface that could be asked has 198.51.100.7",)
+    assert found.notes == ("198.51.100.7 is no address of a known interface: its side is not told",)
 
 
 def test_an_interface_that_forwards_is_passed_both_ways() -> None:
@@ -304,7 +304,8 @@ def test_an_explanation_is_a_document() -> None:
         "network_acl": None,
         "network_acl_reply": None,
     }
-    assert (made["initiator_addr"], made["responder_port"], made["notes"]) == ("10.0.0.1", 5432, [])
+    assert list(made.values())[:6] == [6, "10.0.0.1", 40000, "10.0.0.2", 5432, 1000]
+    assert (list(made)[5], made["notes"]) == ("time", [])
 
 
 ROW = {

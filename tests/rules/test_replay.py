@@ -446,11 +446,11 @@ def test_a_summary_puts_together_what_has_group_peer_and_port_in_common() -> Non
 
     found = summarize(replayed(Change(("sgr-3", "sgr-5"), (adding,)), QUERY, again, stranger, ssh))
 
-    names = "outcome groups direction peer protocol port connections packets first last".split()
-    assert entries(found, *names) == [
-        ("refused", "sg-db", "ingress", "sg-web", 6, 5432, 2, 20, 1000, 2060),
-        ("refused", "sg-web", "egress", "203.0.113.9", 6, 443, 1, 10, 1000, 1060),
-        ("admitted", "sg-web", "ingress", "192.0.2.7", 6, 22, 1, 10, 1000, 1060),
+    names = "outcome group_ids direction peer_group_ids peer_addr protocol port connections packets last"
+    assert entries(found, *names.split()) == [
+        ("refused", ["sg-db"], "ingress", ["sg-web"], None, 6, 5432, 2, 20, 2060),
+        ("refused", ["sg-web"], "egress", None, "203.0.113.9", 6, 443, 1, 10, 1060),
+        ("admitted", ["sg-web"], "ingress", None, "192.0.2.7", 6, 22, 1, 10, 1060),
     ]
 
 

@@ -82,9 +82,31 @@ def explain_command(
         words,
     )
     layouts = layouts_for(log_format or [], reference.inventory, words, [record])
-    flow = _find(_input_of(record), line, layouts, words)
+    flow = find_record(record, line, layouts, words)
     for sentence in explain(enrich(flow, reference).to_pylist()[0]):
         typer.echo(sentence)
+
+
+def find_record(record: str, line: int | None, layouts: Layouts, words: Words) -> Any:
+    """Give the batch of the one flow; raises ``SourceError`` with the reason where there is none."""
+    source = _input_of(record)
+    books = Books()
+    rejects: list[Any] = []
+    blocks = read_input(source)
+    for batch in read_flows(
+        blocks, books, layouts=layouts, on_rejects=rejects.extend, warn=words.say
+    ):
+        numbers = batch.column("source_line").to_pylist()
+        if line is None or line in numbers:
+            return batch.slice(0 if line is None else numbers.index(line), 1)
+    for reject in rejects:
+        if line in (None, reject.line):
+            raise SourceError(
+                f"line {reject.line} of {source.name} is no flow record: {REJECT_REASONS[reject.reason]}"
+            )
+    for fault in books.faults:
+        raise SourceError(f"{fault.source} {fault.reason}")
+    raise SourceError(f"{source.name} has no flow record" + (f" in line {line}" if line else ""))
 
 
 def explain(row: dict[str, Any]) -> list[str]:
@@ -131,27 +153,6 @@ def _input_of(record: str) -> Input:
     if " " not in record.strip() and "\t" not in record.strip():
         raise SourceError(f"{record!r} is neither a file nor a flow log line")
     return Input("the record", len(record), lambda: io.BytesIO(record.encode()))
-
-
-def _find(source: Input, line: int | None, layouts: Layouts, words: Words) -> Any:
-    """Give the batch of the one flow; raises ``SourceError`` with the reason where there is none."""
-    books = Books()
-    rejects: list[Any] = []
-    blocks = read_input(source)
-    for batch in read_flows(
-        blocks, books, layouts=layouts, on_rejects=rejects.extend, warn=words.say
-    ):
-        numbers = batch.column("source_line").to_pylist()
-        if line is None or line in numbers:
-            return batch.slice(0 if line is None else numbers.index(line), 1)
-    for reject in rejects:
-        if line in (None, reject.line):
-            raise SourceError(
-                f"line {reject.line} of {source.name} is no flow record: {REJECT_REASONS[reject.reason]}"
-            )
-    for fault in books.faults:
-        raise SourceError(f"{fault.source} {fault.reason}")
-    raise SourceError(f"{source.name} has no flow record" + (f" in line {line}" if line else ""))
 
 
 def _when(row: dict[str, Any]) -> str:

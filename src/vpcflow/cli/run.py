@@ -76,9 +76,15 @@ def run(work: Work, words: Words, *, quiet: bool) -> Books:
 
 def exit_with(books: Books) -> None:
     """End with the exit status the books call for."""
+    if status := status_of(books):
+        raise typer.Exit(status)
+
+
+def status_of(books: Books) -> int:
+    """Give the exit status the books call for."""
     if not books.missed and not books.faults:
-        return
-    raise typer.Exit(DONE_WITH_REJECTS if books.delivered or books.duplicates else COULD_NOT)
+        return DONE
+    return DONE_WITH_REJECTS if books.delivered or books.duplicates else COULD_NOT
 
 
 def _deliver(work: Work, words: Words, books: Books, started: float, *, quiet: bool) -> None:

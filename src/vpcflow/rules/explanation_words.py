@@ -110,8 +110,14 @@ def _rule(rule: SecurityGroupRule) -> str:
 
 def document(explanation: Explanation) -> dict[str, Any]:
     """Give it as JSON has it."""
+    question = explanation.question
     return {
-        **explanation.question._asdict(),
+        "protocol": question.protocol,
+        "initiator_addr": question.initiator_addr,
+        "initiator_port": question.initiator_port,
+        "responder_addr": question.responder_addr,
+        "responder_port": question.responder_port,
+        "time": question.time_s,
         "interfaces": [_side_document(side) for side in explanation.sides],
         "notes": list(explanation.notes),
     }

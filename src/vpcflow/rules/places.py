@@ -68,7 +68,7 @@ def _with_peer(explainer: Explainer, question: Question, own: Place) -> Places:
     peer_row = explainer.peer_of(question, own)
     peer = question.responder_addr if own.is_egress else question.initiator_addr
     if peer_row < 0:
-        return Places((own,), (f"no known interface that could be asked has {peer}",))
+        return Places((own,), (f"{peer} is no address of a known interface: its side is not told",))
     other = Place(peer_row, is_egress=not own.is_egress)
     return Places((own, other) if own.is_egress else (other, own), ())
 

@@ -34,7 +34,7 @@ from vpcflow.rules.replay_entries import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from vpcflow.admission import Admitted, RuleBook
     from vpcflow.inventory import Inventory
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 Bools = npt.NDArray[np.bool_]
 
+_AT_ONCE = 65_536
 _NO_TEXT = pa.scalar(None, pa.string())
 
 
@@ -105,9 +106,9 @@ class Replaying:
         removed = set(change.remove)
         self._stays = np.array([key not in removed for key in book.keys.to_pylist()], np.bool_)
         self._is_touched = _touched_rows(inventory, book, change)
-        self._refused: list[pa.RecordBatch] = []
-        self._admitted: list[pa.RecordBatch] = []
-        self._unjudged: list[pa.RecordBatch] = []
+        self._refused = _Pile(self._find_refused)
+        self._admitted = _Pile(self._find_admitted)
+        self._unjudged = _Pile(self._list_unjudged)
         self._connections = self._unexplained = 0
 
     def add(self, connections: pa.RecordBatch) -> None:
@@ -120,51 +121,47 @@ class Replaying:
         lacked_a_rule = ~is_accepted & is_text(connections, "reject_cause", "security_group")
         is_open_question = has_opener & is_accepted & ~is_explained & ~has_no_groups
         self._unexplained += int(np.count_nonzero(is_open_question))
-        self._find_refused(_where(connections, has_opener & is_accepted & is_explained))
-        self._find_admitted(_where(connections, has_opener & lacked_a_rule))
-        self._list_unjudged(_where(connections, ~has_opener))
+        self._refused.add(self._doubtful(connections, has_opener & is_accepted & is_explained))
+        self._admitted.add(
+            _where(connections, has_opener & lacked_a_rule & self._touched(connections))
+        )
+        self._unjudged.add(_where(connections, ~has_opener))
 
     def result(self) -> Replay:
         """Give what was found, in an order that doesn't depend on that of the connections."""
         return Replay(
-            refused=in_order(self._refused, JUDGED),
-            admitted=in_order(self._admitted, JUDGED),
-            unjudged=in_order(self._unjudged, UNJUDGED),
+            refused=in_order(self._refused.entries(), JUDGED),
+            admitted=in_order(self._admitted.entries(), JUDGED),
+            unjudged=in_order(self._unjudged.entries(), UNJUDGED),
             incomplete=self._incomplete,
             connections=self._connections,
             unexplained=self._unexplained,
         )
 
-    def _find_refused(self, connections: pa.RecordBatch) -> None:
-        # One rule that stays is enough: most connections need no second look.
-        connections = _where(connections, ~_any(self._stays, connections.column("rules")))
-        if not connections.num_rows:
-            return
-        after = self._changed.admit(opening_packets(connections, is_egress(connections)))
-        is_refused = np.diff(after.offsets) == 0
-        entries = self._maker.judged(connections, rule_lists(after), is_unsure=after.uncertain)
-        self._refused.append(_where(entries, is_refused))
+    def _doubtful(self, connections: pa.RecordBatch, admitted: Bools) -> pa.RecordBatch:
+        """Give those that were admitted by no rule that stays: one is enough, so most need no second look."""
+        connections = _where(connections, admitted)
+        return _where(connections, ~_any(self._stays, connections.column("rules")))
 
-    def _find_admitted(self, connections: pa.RecordBatch) -> None:
-        connections = _where(connections, self._touched(connections))
-        if not connections.num_rows:
-            return
+    def _find_refused(self, connections: pa.RecordBatch) -> pa.RecordBatch:
         after = self._changed.admit(opening_packets(connections, is_egress(connections)))
-        is_admitted = np.diff(after.offsets) > 0
+        entries = self._maker.judged(connections, rule_lists(after), is_unsure=after.uncertain)
+        return _where(entries, after.counts == 0)
+
+    def _find_admitted(self, connections: pa.RecordBatch) -> pa.RecordBatch:
+        after = self._changed.admit(opening_packets(connections, is_egress(connections)))
+        is_admitted = after.counts > 0
         connections = _where(with_peers(connections, after.peer_row), is_admitted)
         egress = is_egress(connections)
         at_peer = at_peers(connections, egress)
-        entries = self._maker.judged(
+        return self._maker.judged(
             connections,
             rule_lists(after).filter(pa.array(is_admitted)),
             network_acl=self._acls.verdict(*opening_packets(connections, egress)),
             peer_admits=_verdict(self._changed.admit(at_peer), at_peer.row),
         )
-        self._admitted.append(entries)
 
-    def _list_unjudged(self, connections: pa.RecordBatch) -> None:
-        if not connections.num_rows:
-            return
+    def _list_unjudged(self, connections: pa.RecordBatch) -> pa.RecordBatch:
         is_accepted = is_text(connections, "action", "ACCEPT")
         could_be_refused = np.zeros(connections.num_rows, np.bool_)
         could_be_admitted = np.zeros(connections.num_rows, np.bool_)
@@ -174,19 +171,46 @@ class Replaying:
         for opened_here in (False, True):
             packets = opening_packets(asked, np.full(len(touched), opened_here))
             before, after = self._book.admit(packets), self._changed.admit(packets)
-            was, becomes = (np.diff(one.offsets) > 0 for one in (before, after))
-            could_be_refused[touched] |= was & ~becomes
-            could_be_admitted[touched] |= becomes & ~was
+            could_be_refused[touched] |= (before.counts > 0) & (after.counts == 0)
+            could_be_admitted[touched] |= (before.counts == 0) & (after.counts > 0)
             peer_row[touched] = np.maximum(peer_row[touched], before.peer_row)
         could_be = pc.if_else(
             pa.array(is_accepted & could_be_refused),
             "refused",
             pc.if_else(pa.array(~is_accepted & could_be_admitted), "admitted", _NO_TEXT),
         )
-        self._unjudged.append(self._maker.unjudged(with_peers(connections, peer_row), could_be))
+        return self._maker.unjudged(with_peers(connections, peer_row), could_be)
 
     def _touched(self, connections: pa.RecordBatch) -> Bools:
         return self._is_touched.take(numbers(connections, "eni_row"))
+
+
+class _Pile:
+    """Connections that wait until they are many, as to ask the rules about few takes as long."""
+
+    def __init__(self, make: Callable[[pa.RecordBatch], pa.RecordBatch]) -> None:
+        self._make = make
+        self._waiting: list[pa.RecordBatch] = []
+        self._rows = 0
+        self._entries: list[pa.RecordBatch] = []
+
+    def add(self, connections: pa.RecordBatch) -> None:
+        if connections.num_rows:
+            self._waiting.append(connections)
+            self._rows += connections.num_rows
+        if self._rows >= _AT_ONCE:
+            self._empty()
+
+    def entries(self) -> list[pa.RecordBatch]:
+        """Give the entries made of all of them."""
+        if self._waiting:
+            self._empty()
+        return self._entries
+
+    def _empty(self) -> None:
+        together = pa.Table.from_batches(self._waiting).unify_dictionaries().combine_chunks()
+        self._entries.append(self._make(together.to_batches()[0]))
+        self._waiting, self._rows = [], 0
 
 
 def _touched_rows(inventory: Inventory, book: RuleBook, change: Change) -> Bools:
@@ -200,7 +224,7 @@ def _touched_rows(inventory: Inventory, book: RuleBook, change: Change) -> Bools
 
 def _verdict(admitted: Admitted, row: npt.NDArray[np.int32]) -> pa.Array:
     """Tell whether rules admit each packet; null where that is not known."""
-    found = np.diff(admitted.offsets) > 0
+    found = admitted.counts > 0
     is_known = (row >= 0) & (found | ~admitted.uncertain)
     return pa.array(found, mask=~is_known)
 

@@ -10,12 +10,15 @@ import pyarrow.compute as pc
 if TYPE_CHECKING:
     from vpcflow.rules.replay import Replay
 
+_TEXTS = pa.list_(pa.string())
+
 SUMMARY = pa.schema(
     [
         ("outcome", pa.string()),
-        ("groups", pa.string()),
+        ("group_ids", _TEXTS),
         ("direction", pa.string()),
-        ("peer", pa.string()),
+        ("peer_group_ids", _TEXTS),
+        ("peer_addr", pa.string()),
         ("protocol", pa.int32()),
         ("port", pa.int32()),
         ("connections", pa.int64()),
@@ -28,12 +31,12 @@ SUMMARY = pa.schema(
 """
 Connections of one outcome (``refused`` or ``admitted``) that have groups, direction, peer, protocol and port in common.
 
-``groups`` are those whose rules admit them, before or after the change. ``peer`` are the peer's groups where it is an
-interface that group references reach, else its address. ``port`` is the responder's. ``connections`` counts each once
-for every interface that saw it.
+``group_ids`` are the groups whose rules admit them, before or after the change. The peer is told by its groups where it
+is an interface that group references reach, else by its address. ``port`` is the responder's. ``connections`` counts
+each once for every interface that saw it.
 """
 
-_KEYS = SUMMARY.names[1:6]
+_KEYS = SUMMARY.names[1:7]
 
 
 def summarize(replay: Replay) -> pa.Table:
@@ -43,11 +46,15 @@ def summarize(replay: Replay) -> pa.Table:
 
 
 def _summary(outcome: str, entries: pa.Table) -> pa.Table:
+    peer_groups = pc.binary_join(entries.column("peer_group_ids"), ",")
+    is_in_groups = pc.not_equal(peer_groups, "").fill_null(False)
+    none = pa.scalar(None, pa.string())
     facts = pa.table(
         {
-            "groups": pc.binary_join(entries.column("rule_group_ids"), ", "),
+            "group_ids": pc.binary_join(entries.column("rule_group_ids"), ","),
             "direction": entries.column("direction").cast(pa.string()),
-            "peer": _peers(entries),
+            "peer_group_ids": pc.if_else(is_in_groups, peer_groups, none),
+            "peer_addr": pc.if_else(is_in_groups, none, _peer_addresses(entries)),
             "protocol": entries.column("protocol"),
             "port": entries.column("responder_port"),
             "packets": entries.column("packets"),
@@ -56,19 +63,20 @@ def _summary(outcome: str, entries: pa.Table) -> pa.Table:
             "last": entries.column("last"),
         }
     )
-    found = facts.group_by(_KEYS).aggregate(
-        [([], "count_all"), ("packets", "sum"), ("bytes", "sum"), ("first", "min"), ("last", "max")]
-    )
-    aggregated = ("count_all", "packets_sum", "bytes_sum", "first_min", "last_max")
+    sums = [("packets", "sum"), ("bytes", "sum"), ("first", "min"), ("last", "max")]
+    found = facts.group_by(_KEYS).aggregate([([], "count_all"), *sums])
+    order = [("count_all", "descending"), *((key, "ascending") for key in _KEYS)]
+    found = found.sort_by(order)
+    aggregated = ("count_all", *("_".join(one) for one in sums))
     columns = [found.column(name) for name in (*_KEYS, *aggregated)]
+    columns = [
+        pc.split_pattern(column, ",") if field.type == _TEXTS else column
+        for field, column in zip(list(SUMMARY)[1:], columns)
+    ]
     outcomes = pa.array([outcome] * found.num_rows, pa.string())
-    table = pa.Table.from_arrays([outcomes, *columns], SUMMARY.names).cast(SUMMARY)
-    order = [("connections", "descending"), *((key, "ascending") for key in _KEYS)]
-    return table.sort_by(order)
+    return pa.Table.from_arrays([outcomes, *columns], SUMMARY.names).cast(SUMMARY)
 
 
-def _peers(entries: pa.Table) -> pa.ChunkedArray:
-    groups = pc.binary_join(entries.column("peer_group_ids"), ", ")
+def _peer_addresses(entries: pa.Table) -> pa.ChunkedArray:
     ends = (entries.column(f"{end}_addr").cast(pa.string()) for end in ("responder", "initiator"))
-    address = pc.if_else(pc.equal(entries.column("direction"), "egress"), *ends)
-    return pc.if_else(pc.not_equal(groups, "").fill_null(False), groups, address)
+    return pc.if_else(pc.equal(entries.column("direction"), "egress"), *ends)

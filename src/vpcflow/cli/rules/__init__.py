@@ -18,17 +18,16 @@ which rules can go or be narrowed; replay, what a change of rules would break; e
     vpcflow rules usage --inventory inventory/ AWSLogs/
 """
 
-COMMANDS = ("attribute",)
+COMMANDS = ("attribute", "replay", "explain")
 """The commands, in the order of the help; each is the module of its name."""
 
-app = typer.Typer(no_args_is_help=True, help=_HELP)
 
-
-def _named() -> tuple[str, ...]:
-    """Give the command that is asked for: only its module is imported; all where help is asked for."""
-    return tuple(name for name in sys.argv[2:3] if name in COMMANDS) or COMMANDS
-
-
-for _name in _named():
-    _module = importlib.import_module(f"{__name__}.{_name}")
-    app.command(_name, help=_module.HELP)(getattr(_module, f"{_name}_command"))
+def __getattr__(name: str) -> typer.Typer:
+    """Make ``app`` for the command that is asked for: only its module is imported; all where help is asked for."""
+    if name != "app":
+        raise AttributeError(name)
+    made = typer.Typer(no_args_is_help=True, help=_HELP)
+    for command in [named for named in sys.argv[2:3] if named in COMMANDS] or COMMANDS:
+        module = importlib.import_module(f"{__name__}.{command}")
+        made.command(command, help=module.HELP)(getattr(module, f"{command}_command"))
+    return made
