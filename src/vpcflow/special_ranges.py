@@ -52,6 +52,11 @@ def classify(addresses: Addresses) -> npt.NDArray[np.int8]:
     return codes.astype(np.int8)
 
 
+def blocks() -> tuple[str, ...]:
+    """Give all CIDR blocks: between their bounds the addresses are of one class."""
+    return tuple(cidr for text in _SPECIAL.values() for cidr in text.split())
+
+
 @cache
 def _table() -> PrefixTable:
     return prefix_table((cidr, code) for code, text in _SPECIAL.items() for cidr in text.split())

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from vpcflow.addresses import Addresses
+from vpcflow.admission.lists import FEW
 from vpcflow.inventory import distinct_numbers
 from vpcflow.inventory.networks import network
 from vpcflow.prefixes import ipv6_keys
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from vpcflow.inventory.networks import Network
-
-import pyarrow as pa
 
 Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
@@ -37,24 +37,29 @@ NOTHING = (1, 0)
 class AddressClasses:
     """Classes from 1 on: the intervals of IPv4 in order, then those of IPv6."""
 
-    def __init__(self, cidrs: Iterable[str]) -> None:
+    def __init__(self, cidrs: Iterable[str], others: Iterable[Network] = ()) -> None:
         self._networks = {text: network(text) for text in cidrs}
-        networks = [one for one in self._networks.values() if one is not None]
+        networks = [one for one in (*self._networks.values(), *others) if one is not None]
         ipv4, ipv6 = (_starts(networks, is_ipv4=is_ipv4) for is_ipv4 in (True, False))
         self._class_of = {
             True: {start: number for number, start in enumerate(ipv4, 1)},
             False: {start: number for number, start in enumerate(ipv6, 1 + len(ipv4))},
         }
         self._ipv4 = np.array(ipv4, np.uint64)
-        self._ipv6 = ipv6_keys(
-            np.array([start >> 64 for start in ipv6], np.uint64),
-            np.array([start & ((1 << 64) - 1) for start in ipv6], np.uint64),
-        )
+        halves = [divmod(start, 1 << 64) for start in ipv6]
+        self._ipv6_halves = np.array(halves, np.uint64).reshape(-1, 2)
+        self._ipv6 = ipv6_keys(self._ipv6_halves[:, 0], self._ipv6_halves[:, 1])
         self._ends = {True: len(ipv4) + 1, False: len(ipv4) + len(ipv6) + 1}
 
     @property
     def count(self) -> int:
         return self._ends[False]
+
+    def firsts(self) -> Addresses:
+        """Give the first address of each class, in their order; `NO_CLASS` has none that is valid."""
+        no, zero = np.zeros(1, np.bool_), np.zeros(1, np.uint64)
+        ipv4, ipv6 = _ipv4_addresses(self._ipv4), _ipv6_addresses(self._ipv6_halves)
+        return _concatenated(Addresses(no, no, zero, zero), ipv4, ipv6)
 
     def of(self, addresses: Addresses) -> Int32s:
         """Give the class of each address."""
@@ -90,7 +95,7 @@ def _end(one: Network) -> int:
 
 
 class DistinctAddresses(NamedTuple):
-    """Distinct addresses, and which of them each row has, -1 where it has none."""
+    """Distinct addresses, or all of few, and which of them each row has, -1 where it has none."""
 
     addresses: Addresses
     of_row: Int64s
@@ -98,6 +103,9 @@ class DistinctAddresses(NamedTuple):
 
 def distinct_addresses(addresses: Addresses) -> DistinctAddresses:
     """Find the distinct addresses of many."""
+    if len(addresses.valid) < FEW:
+        of_row = np.where(addresses.valid, np.arange(len(addresses.valid)), -1)
+        return DistinctAddresses(addresses, of_row)
     if addresses.is_ipv4.all():
         low, of_row = distinct_numbers(addresses.low.astype(np.int64))
         return DistinctAddresses(_ipv4_addresses(low), of_row)
@@ -107,8 +115,7 @@ def distinct_addresses(addresses: Addresses) -> DistinctAddresses:
     ipv6 = np.flatnonzero(addresses.valid & ~addresses.is_ipv4)
     halves, code = _distinct_halves(addresses.high[ipv6], addresses.low[ipv6])
     of_row[ipv6] = code + len(low)
-    one, other = _ipv4_addresses(low), _ipv6_addresses(halves)
-    both = Addresses(*(np.concatenate(columns) for columns in zip(one, other)))
+    both = _concatenated(_ipv4_addresses(low), _ipv6_addresses(halves))
     return DistinctAddresses(both, of_row)
 
 
@@ -120,11 +127,16 @@ def _distinct_halves(
         pa.binary(16), len(high), [None, pa.py_buffer(data)]
     )
     encoded = texts.dictionary_encode()
-    values = np.frombuffer(b"".join(encoded.dictionary.to_pylist()), np.uint64).reshape(-1, 2)
+    distinct = encoded.dictionary
+    values = np.frombuffer(distinct.buffers()[1], np.uint64, 2 * len(distinct)).reshape(-1, 2)
     return values, encoded.indices.to_numpy().astype(np.int64)
 
 
-def _ipv4_addresses(low: Int64s) -> Addresses:
+def _concatenated(*parts: Addresses) -> Addresses:
+    return Addresses(*(np.concatenate(columns) for columns in zip(*parts)))
+
+
+def _ipv4_addresses(low: npt.NDArray[np.integer]) -> Addresses:
     count = len(low)
     return Addresses(
         np.ones(count, np.bool_),

@@ -8,11 +8,24 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from vpcflow.inventory import distinct_numbers
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
+
+
+FEW = 2048
+"""Of fewer rows than this the distinct ones are not sought: that takes longer than to do a few twice."""
+
+
+def cases_of(numbers: Int64s) -> tuple[Int64s, Int64s]:
+    """Give the distinct numbers, or all of few, and which of them each row has."""
+    if len(numbers) < FEW:
+        return numbers, np.arange(len(numbers))
+    return distinct_numbers(numbers)
 
 
 class Lists(NamedTuple):

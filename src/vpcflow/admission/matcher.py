@@ -15,15 +15,14 @@ import numpy.typing as npt
 
 from vpcflow.admission.bits import Bits
 from vpcflow.admission.candidates import GROUP, LIST, UNKNOWN
-from vpcflow.admission.lists import Lists, offsets_of
-from vpcflow.admission.packets import TCP, UDP
-from vpcflow.inventory import distinct_numbers
+from vpcflow.admission.lists import Lists, cases_of, offsets_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vpcflow.admission.candidates import Candidates, Scales
     from vpcflow.admission.groups import GuardingGroups
+    from vpcflow.admission.lanes import Lanes, LaneTable
     from vpcflow.admission.packets import Packets
 
 Int32s = npt.NDArray[np.int32]
@@ -54,13 +53,6 @@ class Matches(NamedTuple):
     uncertain: Bools
 
 
-class _Lanes(NamedTuple):
-    """What packets of the same groups, direction, protocol and port share: the candidates that fit so far."""
-
-    candidates: Lists
-    uncertain: Bools
-
-
 class _Cases(NamedTuple):
     """Distinct cases: lane, class of the peer's address, its groups, whether its interface is missing, and moment."""
 
@@ -79,26 +71,28 @@ class Matcher:
         guards: GuardingGroups,
         candidates: Candidates,
         scales: Scales,
+        lanes: LaneTable,
         list_bits: Bits,
     ) -> None:
-        self._guards = guards
+        self._sets = len(guards.is_captured)
         self._candidates = candidates
         self._scales = scales
+        self._lanes = lanes
         self._lists = list_bits
         self._members = Bits(len(guards.is_captured), len(guards.group_ids))
         for number, groups in enumerate(_slices(guards.sets)):
             self._members.set(number, groups)
-        self._by_set = _by_set(guards, candidates)
 
     def match(self, packets: Packets, far: Far) -> Matches:
         """Find the rules that match."""
-        lanes, lane = self._lanes(packets)
-        sets, moments = len(self._guards.is_captured), self._scales.moments
-        far_keys, far_code = distinct_numbers(
+        lanes = self._lanes.of(packets)
+        sets, moments = self._sets, self._scales.moments
+        far_keys, far_code = cases_of(
             (far.address_class.astype(np.int64) * sets + far.groups) * 2 + far.missing
         )
-        keys, case = distinct_numbers(
-            (lane * len(far_keys) + far_code) * moments + self._scales.moment(packets.time_s)
+        keys, case = cases_of(
+            (lanes.of_packet * len(far_keys) + far_code) * moments
+            + self._scales.moment(packets.time_s)
         )
         rest, moment_of_case = np.divmod(keys, moments)
         lane_of_case, far_of_case = np.divmod(rest, max(len(far_keys), 1))
@@ -110,30 +104,7 @@ class Matcher:
         found = self._settle(lanes, cases)
         return Matches(found.rules.take(case), found.approximate[case], found.uncertain[case])
 
-    def _lanes(self, packets: Packets) -> tuple[_Lanes, Int64s]:
-        scales, candidates = self._scales, self._candidates
-        guard = self._guards.set_of_row[packets.row].astype(np.int64) * 2 + packets.is_egress
-        has_ports = (packets.protocol == TCP) | (packets.protocol == UDP)
-        port = scales.port[np.clip(packets.port, 0, len(scales.port) - 1)] * has_ports
-        # What is no protocol number finds the last item, which stands for those no rule names.
-        protocol = scales.protocol[
-            np.minimum(packets.protocol.view(np.uint32), len(scales.protocol) - 1)
-        ]
-        keys, lane = distinct_numbers((guard * scales.protocols + protocol) * scales.ports + port)
-        rest, port_of_lane = np.divmod(keys, scales.ports)
-        guard_of_lane, protocol_of_lane = np.divmod(rest, scales.protocols)
-        which, at = self._by_set.expand(guard_of_lane)
-        one = self._by_set.values[at]
-        protocol_asked = candidates.protocol[one]
-        port_here = port_of_lane[which]
-        fits = (protocol_asked == protocol_of_lane[which]) | (protocol_asked == -1)
-        fits &= (candidates.first_port[one] <= port_here) & (port_here <= candidates.last_port[one])
-        kept = np.flatnonzero(fits)
-        counts = np.bincount(which[kept], minlength=len(keys))
-        fitting = Lists(offsets_of(counts), one[kept])
-        return _Lanes(fitting, ~self._guards.is_captured[guard_of_lane >> 1]), lane
-
-    def _settle(self, lanes: _Lanes, cases: _Cases) -> Matches:
+    def _settle(self, lanes: Lanes, cases: _Cases) -> Matches:
         counts, rules, approximate, uncertain = [], [], [], []
         for part in _parts(lanes, cases):
             found = self._compare(lanes, part)
@@ -150,7 +121,7 @@ class Matcher:
             np.concatenate([np.zeros(0, np.bool_), *uncertain]),
         )
 
-    def _compare(self, lanes: _Lanes, cases: _Cases) -> Matches:
+    def _compare(self, lanes: Lanes, cases: _Cases) -> Matches:
         """Compare cases with the candidates of their lanes."""
         candidates, count = self._candidates, len(cases.lane)
         which, at = lanes.candidates.expand(cases.lane)
@@ -209,7 +180,7 @@ def _at_its_time(
     return sure
 
 
-def _parts(lanes: _Lanes, cases: _Cases) -> Iterator[_Cases]:
+def _parts(lanes: Lanes, cases: _Cases) -> Iterator[_Cases]:
     """Cut the cases so that not too many pairs come of each part."""
     offsets = lanes.candidates.offsets
     pairs = np.cumsum(offsets[1:][cases.lane] - offsets[cases.lane])
@@ -228,15 +199,3 @@ def _parts(lanes: _Lanes, cases: _Cases) -> Iterator[_Cases]:
 def _slices(lists: Lists) -> Iterator[Int32s]:
     for first, last in zip(lists.offsets[:-1].tolist(), lists.offsets[1:].tolist()):
         yield lists.values[first:last]
-
-
-def _by_set(guards: GuardingGroups, candidates: Candidates) -> Lists:
-    """Give the candidates of each set of groups and direction, ``2 * set + is_egress``, by ascending rule."""
-    found, counts = [], []
-    for groups in _slices(guards.sets):
-        for is_egress in (0, 1):
-            mine = candidates.by_guard.take(groups * 2 + is_egress).values
-            found.append(np.sort(mine))
-            counts.append(len(mine))
-    values = np.concatenate(found) if found else np.zeros(0, np.int32)
-    return Lists(offsets_of(np.array(counts, np.int64)), values)

@@ -8,12 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from vpcflow import special_ranges
-from vpcflow.admission.lists import Lists, offsets_of
+from vpcflow.admission.lists import Lists, cases_of, offsets_of
 from vpcflow.dictionaries import with_last
 from vpcflow.inventory import NO_TIME, distinct_numbers
 
 if TYPE_CHECKING:
     from vpcflow.addresses import Addresses
+    from vpcflow.admission.addresses import AddressClasses
     from vpcflow.admission.packets import Packets
     from vpcflow.admission.reach import Reach
     from vpcflow.inventory import Inventory, Located
@@ -39,7 +40,15 @@ class Peers(NamedTuple):
 class PeerLookup:
     """Finds peers in the VPCs that references reach."""
 
-    def __init__(self, inventory: Inventory, reach: Reach, max_age_s: int, max_stale_s: int | None):
+    def __init__(
+        self,
+        inventory: Inventory,
+        reach: Reach,
+        classes: AddressClasses,
+        *,
+        max_age_s: int,
+        max_stale_s: int | None,
+    ) -> None:
         self._inventory = inventory
         self._reach = reach
         self._max_age_s = max_age_s
@@ -49,20 +58,29 @@ class PeerLookup:
         own = [self._number_of.get(v.eni.vpc_id or "", _NOWHERE) for v in inventory.versions]
         self._own = with_last(np.array(own, np.int32), _NOWHERE)
         self._with_blocks = frozenset(inventory.vpc_ids)
-        self._maybe: dict[tuple[int, int], bool] = {}
+        self._kind_of_class = _kinds(inventory, classes.firsts())
+        self._kinds = 2 * len(inventory.vpc_sets.members)
+        self._maybe: dict[int, bool] = {}
         self._reached: dict[int, frozenset[int]] = {}
 
-    def find(self, packets: Packets, addresses: Addresses, address: Int64s) -> Peers:
-        """Find each packet's peer; ``address`` is its place in the distinct ``addresses``, -1 where it has none."""
+    def find(
+        self, packets: Packets, addresses: Addresses, address: Int64s, classes: Int32s
+    ) -> Peers:
+        """
+        Find each packet's peer.
+
+        ``address`` is its place in ``addresses``, -1 where it has none; ``classes`` are the classes of these, last that
+        of no address.
+        """
         located = self._inventory.locate(addresses)
         ways = self._ways(packets)
         # Both numbers from -1 on: the least key is 0.
         width = len(addresses.valid) + 1
-        cases, case = distinct_numbers(ways * width + (address + 1))
+        cases, case = cases_of(ways * width + (address + 1))
         way_of_case, address_of_case = np.divmod(cases, width)
         address_of_case -= 1
         place = self._places(way_of_case, address_of_case, located)
-        missing = self._may_be_there(way_of_case, address_of_case, addresses)
+        missing = self._may_be_there(way_of_case, classes[address_of_case])
         if self._inventory.is_timeless and self._max_stale_s is None:
             no_time = np.full(len(cases), NO_TIME)
             row = self._rows(place, address_of_case, no_time, located)[case]
@@ -112,25 +130,18 @@ class PeerLookup:
         only = count[which] == 1
         found[which[only]] = place[only]
 
-    def _may_be_there(self, way: Int64s, address: Int64s, addresses: Addresses) -> Bools:
+    def _may_be_there(self, way: Int64s, address_class: Int32s) -> Bools:
         """Tell for each case whether a VPC that is reached has, or may have, the address in its blocks."""
-        vpc_set = self._inventory.vpc_sets.of(addresses)
-        classes = special_ranges.classify(addresses)
-        could_be_any = (classes == special_ranges.PRIVATE) | (
-            ~addresses.is_ipv4
-            & np.isin(classes, (special_ranges.GLOBAL, special_ranges.DOCUMENTATION))
-        )
-        kind = with_last(vpc_set.astype(np.int64) * 2 + could_be_any, 0)
-        width = 2 * len(self._inventory.vpc_sets.members)
-        pairs, code = distinct_numbers(way * width + kind[address])
-        answers = []
-        for w, k in zip(*(column.tolist() for column in np.divmod(pairs, width))):
-            if (w, k) not in self._maybe:
-                self._maybe[w, k] = self._is_within(w, *divmod(k, 2))
-            answers.append(self._maybe[w, k])
-        return np.array(answers, np.bool_)[code] & (address >= 0)
+        pairs, code = distinct_numbers(way * self._kinds + self._kind_of_class[address_class])
+        answers = np.zeros(len(pairs), np.bool_)
+        for place, pair in enumerate(pairs.tolist()):
+            if pair not in self._maybe:
+                self._maybe[pair] = self._is_within(*divmod(pair, self._kinds))
+            answers[place] = self._maybe[pair]
+        return answers[code]
 
-    def _is_within(self, way: int, vpc_set: int, could_be_any: int) -> bool:
+    def _is_within(self, way: int, kind: int) -> bool:
+        vpc_set, could_be_any = divmod(kind, 2)
         reached = self._reached_ids(way)
         if not reached.isdisjoint(self._inventory.vpc_sets.members[vpc_set]):
             return True
@@ -148,3 +159,13 @@ class PeerLookup:
         if own == 0:
             return frozenset()
         return self._reach.vpcs(period, self._vpc_ids[own - 1], is_egress=bool(is_egress))
+
+
+def _kinds(inventory: Inventory, addresses: Addresses) -> Int64s:
+    """Number what decides whether a VPC may have an address: the VPCs whose blocks hold it, and if any other could."""
+    classes = special_ranges.classify(addresses)
+    # Documentation addresses stand for public ones wherever they are used.
+    is_public = (classes == special_ranges.GLOBAL) | (classes == special_ranges.DOCUMENTATION)
+    could_be_any = (classes == special_ranges.PRIVATE) | (is_public & ~addresses.is_ipv4)
+    kinds: Int64s = inventory.vpc_sets.of(addresses).astype(np.int64) * 2 + could_be_any
+    return kinds

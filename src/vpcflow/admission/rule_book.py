@@ -9,17 +9,20 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from vpcflow.admission.addresses import AddressClasses, distinct_addresses
+from vpcflow import special_ranges
+from vpcflow.admission.addresses import NO_CLASS, AddressClasses, distinct_addresses
 from vpcflow.admission.bits import Bits
 from vpcflow.admission.candidates import candidates_of, versions_of
 from vpcflow.admission.groups import guarding_groups
 from vpcflow.admission.in_force import in_force, last_known
+from vpcflow.admission.lanes import LaneTable
 from vpcflow.admission.lists import Lists, offsets_of
 from vpcflow.admission.matcher import Far, Matcher
 from vpcflow.admission.packets import Admitted, joined
 from vpcflow.admission.peers import PeerLookup
 from vpcflow.admission.reach import Reach
 from vpcflow.admission.tracking import Tracking
+from vpcflow.dictionaries import with_last
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -144,8 +147,8 @@ class RuleBook:
 
     def _answer(self, matcher: Matcher, packets: Packets) -> Admitted:
         addresses, address = distinct_addresses(packets.peer)
-        peers = self._peers.find(packets, addresses, address)
-        classes = np.append(self._classes.of(addresses), np.int32(0))
+        classes = with_last(self._classes.of(addresses), NO_CLASS)
+        peers = self._peers.find(packets, addresses, address, classes)
         far = Far(classes[address], self._guards.set_of_row[peers.row], peers.missing)
         found = matcher.match(packets, far)
         return Admitted(
@@ -169,7 +172,8 @@ class RuleBook:
     def _classes(self) -> AddressClasses:
         of_rules = {cidr for rule in self.rules if (cidr := rule.ipv4_cidr or rule.ipv6_cidr)}
         of_lists = {entry.cidr for one in self._lists for entry in one.value.entries or ()}
-        return AddressClasses(of_rules | of_lists)
+        of_vpcs = (block for blocks in self.inventory.vpc_blocks.values() for block in blocks)
+        return AddressClasses({*of_rules, *of_lists, *special_ranges.blocks()}, of_vpcs)
 
     @cached_property
     def _laid_out(self) -> tuple[Candidates, Scales]:
@@ -181,13 +185,19 @@ class RuleBook:
     @cached_property
     def _now(self) -> Matcher:
         candidates, scales = self._laid_out
-        return Matcher(self._guards, candidates, scales, self._list_bits)
+        return Matcher(self._guards, candidates, scales, self._lanes, self._list_bits)
 
     @cached_property
     def _ever(self) -> Matcher:
         candidates, scales = self._laid_out
         at_any_time = scales._replace(times=scales.times[:0])
-        return Matcher(self._guards, candidates.at_any_time(), at_any_time, self._list_bits)
+        return Matcher(
+            self._guards, candidates.at_any_time(), at_any_time, self._lanes, self._list_bits
+        )
+
+    @cached_property
+    def _lanes(self) -> LaneTable:
+        return LaneTable(self._guards, *self._laid_out)
 
     @cached_property
     def _list_bits(self) -> Bits:
@@ -205,7 +215,13 @@ class RuleBook:
     @cached_property
     def _peers(self) -> PeerLookup:
         reach = Reach(self.inventory, self.rules)
-        return PeerLookup(self.inventory, reach, self._max_age_s, self._max_stale_s)
+        return PeerLookup(
+            self.inventory,
+            reach,
+            self._classes,
+            max_age_s=self._max_age_s,
+            max_stale_s=self._max_stale_s,
+        )
 
 
 def _spread(found: Admitted, taken: Int64s, places: Int64s, count: int) -> Admitted:

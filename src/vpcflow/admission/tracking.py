@@ -51,7 +51,9 @@ class Tracking:
         enis = [version.eni for version in inventory.versions]
         types = np.array([eni.interface_type in _TRACKED_TYPES for eni in enis], np.bool_)
         self._tracks = with_last(types, False)
-        self._is_public = with_last(np.array([bool(e.public_addresses) for e in enis], np.bool_), True)
+        self._is_public = with_last(
+            np.array([bool(e.public_addresses) for e in enis], np.bool_), True
+        )
 
     def may_be_untracked(self, packets: Packets, admitted: Admitted) -> Bools:
         """Tell which packets an open rule admits, nothing in between making the connection a tracked one."""

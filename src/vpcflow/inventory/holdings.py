@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,6 @@ Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
 
 _UNIQUE_LOCAL = 0xFC >> 1
-_SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
 _NO_ROW = np.int32(np.iinfo(np.int32).max)
 
 
@@ -66,24 +65,25 @@ class Holdings(NamedTuple):
             found[open_] = np.where(self.subject_keys[at] == wanted, at, -1)
         return found
 
-    def places_of(self, levels: Sequence[Int32s]) -> tuple[Int64s, Int32s]:
-        """Give all pairs of an address and a place where it was held at some time, by address and then by place."""
-        count = max(len(self.book.numbers), 1)
-        place_of_key, network_of_key = np.divmod(self.subject_keys, count)
-        order = np.argsort(network_of_key, kind="stable")
-        places, held = place_of_key[order], network_of_key[order]
-        found = []
+
+class HeldPlaces(NamedTuple):
+    """The places where each network was held at some time: network *n* at ``places[offsets[n]:offsets[n + 1]]``."""
+
+    offsets: Int64s
+    places: Int32s
+
+    def of(self, levels: Sequence[Int32s]) -> tuple[Int64s, Int32s]:
+        """Give all pairs of an address and a place where it was held, by address and then by place."""
+        width = int(self.places.max(initial=0)) + 1
+        found = [np.zeros(0, np.int64)]
         for level in levels:
             address = np.flatnonzero(level >= 0)
-            first, last = (np.searchsorted(held, level[address], side) for side in _SIDES)
-            counts = last - first
+            first = self.offsets[level[address]]
+            counts = self.offsets[1:][level[address]] - first
             ends = np.cumsum(counts)
-            at = np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(
-                first - ends + counts, counts
-            )
-            found.append(np.repeat(address, counts) * (len(self.places) + 1) + places[at])
-        pairs = np.unique(np.concatenate(found)) if found else np.zeros(0, np.int64)
-        address, place = np.divmod(pairs, len(self.places) + 1)
+            at = np.arange(int(counts.sum())) + np.repeat(first - ends + counts, counts)
+            found.append(np.repeat(address, counts) * width + self.places[at])
+        address, place = np.divmod(np.unique(np.concatenate(found)), width)
         return address, place.astype(np.int32)
 
 
@@ -205,6 +205,16 @@ def holdings(
         len(line.times),
     )
     return Holdings(book, places, np.array(keys, np.int64), table)
+
+
+def held_places(held: Holdings) -> HeldPlaces:
+    """Sort what was held by network."""
+    count = len(held.book.numbers)
+    place, network_number = np.divmod(held.subject_keys, max(count, 1))
+    order = np.argsort(network_number, kind="stable")
+    offsets = np.zeros(count + 1, np.int64)
+    np.cumsum(np.bincount(network_number, minlength=count), out=offsets[1:])
+    return HeldPlaces(offsets, place[order].astype(np.int32))
 
 
 def _settle(

@@ -14,8 +14,10 @@ from vpcflow.inventory.as_of import Interfaces, distinct_numbers, look_up, run_t
 from vpcflow.inventory.cidrs import vpc_cidrs
 from vpcflow.inventory.history import History, history
 from vpcflow.inventory.holdings import (
+    HeldPlaces,
     Holdings,
     RowRun,
+    held_places,
     holdings,
     networks_of,
     own_addresses,
@@ -146,7 +148,7 @@ class Inventory:
 
         That is pairs of an address, by its place in ``located``, and a VPC's number, in this order.
         """
-        return self._private.places_of(located.levels)
+        return self._private_places.of(located.levels)
 
     def private_interfaces_at(
         self,
@@ -237,6 +239,11 @@ class Inventory:
         return tuple(sorted(self._cidrs.by_vpc))
 
     @property
+    def vpc_blocks(self) -> dict[str, tuple[Network, ...]]:
+        """The CIDR blocks of each VPC, of all times."""
+        return self._cidrs.by_vpc
+
+    @property
     def scopes(self) -> tuple[Scope, ...]:
         """The accounts and regions of the snapshots, sorted."""
         found = {scope for snapshot in self.snapshots for scope in snapshot.scopes}
@@ -278,6 +285,10 @@ class Inventory:
     def _private(self) -> Holdings:
         own = [private_networks_of(eni) for eni in self._enis]
         return self._holdings([eni.vpc_id for eni in self._enis], own)
+
+    @cached_property
+    def _private_places(self) -> HeldPlaces:
+        return held_places(self._private)
 
     @cached_property
     def _public(self) -> Holdings:
