@@ -134,6 +134,8 @@ def _around(line: Timeline, runs: Sequence[Run[T]], place: int) -> tuple[int, in
 
 
 def _window(times: Sequence[int], before: int, after: int, run: Run[T]) -> Window:
+    if before < 0 and after >= len(times):
+        return ALWAYS
     first, last = times[run.first], times[run.last]
     since = maybe_since = ALWAYS_SINCE
     until = maybe_until = ALWAYS_UNTIL

@@ -105,8 +105,11 @@ class Matcher:
         return Matches(found.rules.take(case), found.approximate[case], found.uncertain[case])
 
     def _settle(self, lanes: Lanes, cases: _Cases) -> Matches:
+        parts = list(_parts(lanes, cases))
+        if len(parts) == 1:
+            return self._compare(lanes, cases)
         counts, rules, approximate, uncertain = [], [], [], []
-        for part in _parts(lanes, cases):
+        for part in parts:
             found = self._compare(lanes, part)
             counts.append(np.diff(found.rules.offsets))
             rules.append(found.rules.values)

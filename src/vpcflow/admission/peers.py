@@ -79,13 +79,12 @@ class PeerLookup:
         cases, case = cases_of(ways * width + (address + 1))
         way_of_case, address_of_case = np.divmod(cases, width)
         address_of_case -= 1
-        place = self._places(way_of_case, address_of_case, located)
         missing = self._may_be_there(way_of_case, classes[address_of_case])
         if self._inventory.is_timeless and self._max_stale_s is None:
             no_time = np.full(len(cases), NO_TIME)
-            row = self._rows(place, address_of_case, no_time, located)[case]
+            row = self._rows(way_of_case, address_of_case, no_time, located)[case]
         else:
-            row = self._rows(place[case], address, packets.time_s, located)
+            row = self._rows(way_of_case[case], address, packets.time_s, located)
         return Peers(row, missing[case] & (row < 0))
 
     def _ways(self, packets: Packets) -> Int64s:
@@ -95,27 +94,39 @@ class PeerLookup:
             own += self._reach.period(packets.time_s) * (len(self._vpc_ids) + 1)
         return own * 2 + packets.is_egress
 
-    def _rows(self, place: Int32s, address: Int64s, time_s: Int64s, located: Located) -> Int32s:
+    def _rows(self, way: Int64s, address: Int64s, time_s: Int64s, located: Located) -> Int32s:
+        """Look in the own VPC, and where that has never held the address in the only other one reached that has."""
+        own = self._own_of(way)
+        row = self._rows_in(own, address, time_s, located)
+        left = np.flatnonzero((row < 0) & (own >= 0) & _is_held(located)[address])
+        if len(left):
+            other = self._places(way[left], address[left], located)
+            row[left] = self._rows_in(other, address[left], time_s[left], located)
+        return row
+
+    def _rows_in(self, place: Int32s, address: Int64s, time_s: Int64s, located: Located) -> Int32s:
         return self._inventory.private_interfaces_at(
             place, address, time_s, time_s.copy(), located=located,
             max_age_s=self._max_age_s, max_stale_s=self._max_stale_s,
         ).rows  # fmt: skip
 
+    def _own_of(self, way: Int64s) -> Int32s:
+        own = (way >> 1) % (len(self._vpc_ids) + 1) - 1
+        return own.astype(np.int32)
+
     def _places(self, way: Int64s, address: Int64s, located: Located) -> Int32s:
-        """Give the VPC in which to look: the own one where it has held the address, else the only one reached."""
+        """Give the only VPC reached that has held each address, none where the own one has."""
         held, places = self._inventory.private_places(located)
         by_address = Lists(
             offsets_of(np.bincount(held, minlength=len(located.addresses.valid))), places
         )
-        asked = np.flatnonzero(address >= 0)
-        which, at = by_address.expand(address[asked])
-        which = asked[which]
+        which, at = by_address.expand(address)
         place = by_address.values[at]
-        own = (way[which] >> 1) % (len(self._vpc_ids) + 1) - 1
-        is_own = place == own
+        own = self._own_of(way)
         found = np.full(len(way), _NOWHERE, np.int32)
-        found[which[is_own]] = place[is_own]
-        other = np.flatnonzero((found[which] < 0) & (own >= 0))
+        is_own = np.zeros(len(way), np.bool_)
+        is_own[which[place == own[which]]] = True
+        other = np.flatnonzero(~is_own[which])
         if len(other):
             self._add_reached(found, way, which[other], place[other])
         return found
@@ -169,3 +180,11 @@ def _kinds(inventory: Inventory, addresses: Addresses) -> Int64s:
     could_be_any = (classes == special_ranges.PRIVATE) | (is_public & ~addresses.is_ipv4)
     kinds: Int64s = inventory.vpc_sets.of(addresses).astype(np.int64) * 2 + could_be_any
     return kinds
+
+
+def _is_held(located: Located) -> Bools:
+    """Tell which addresses are in any network of an interface; last, for no address, false."""
+    found = np.zeros(len(located.addresses.valid) + 1, np.bool_)
+    for level in located.levels:
+        found[:-1] |= level >= 0
+    return found
