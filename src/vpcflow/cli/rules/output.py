@@ -80,16 +80,18 @@ class Result(NamedTuple):
     What a command found.
 
     As JSON it is an object: each table a list of objects, then the ``facts`` as they are. CSV and Parquet hold the
-    first table alone. For the eye it is the tables, then the ``notes``, a line each.
+    first table alone. For the eye it is the tables, then the ``notes``, a line each. In a format of the command's own
+    it is ``text``.
     """
 
     tables: Mapping[str, Table]
     facts: Mapping[str, object] = {}
     notes: Sequence[str | Text] = ()
+    text: str = ""
 
 
 class Output(NamedTuple):
-    """Where results go, and in which of ``RESULT_FORMATS``."""
+    """Where results go, and in which of ``RESULT_FORMATS`` or formats of the command's own."""
 
     to: str | None
     format: str
@@ -109,19 +111,23 @@ class Output(NamedTuple):
             _write_file(result, Path(self.to), self.format)
 
 
-def open_output(to: str | None, format_: str | None) -> Output:
+def open_output(
+    to: str | None, format_: str | None, own: Mapping[str, str] | None = None
+) -> Output:
     """
-    Choose the form before any work is done.
+    Choose the form before any work is done; ``own`` are formats of the command's own, by the suffix they go with.
 
     Raises ``FormatError`` where there is no such form, ``SinkError`` where there is no folder for the file.
     """
-    if format_ is not None and format_ not in RESULT_FORMATS:
-        raise FormatError(f"unknown format {format_!r} (known: {', '.join(RESULT_FORMATS)})")
+    suffixes = _SUFFIXES | dict(own or {})
+    known = (*RESULT_FORMATS, *(own or {}).values())
+    if format_ is not None and format_ not in known:
+        raise FormatError(f"unknown format {format_!r} (known: {', '.join(known)})")
     if to in (None, "-"):
         if format_ == "parquet" and sys.stdout.isatty():
             raise FormatError("parquet is not for a terminal: name a file with --to, or pipe it")
         return Output(None, format_ or "table")
-    chosen = format_ or _format_of(to or "")
+    chosen = format_ or _format_of(to or "", suffixes)
     if is_object_url(to):
         if (url := parse_object_url(to or "")).key.endswith("/") or not url.key:
             raise FormatError(f"{to!r} is a folder; name an object in it")
@@ -162,14 +168,14 @@ def amount(count: int | None) -> str:
     return f"{size:.1f} {_UNITS[unit]}" if unit else f"{count} B"
 
 
-def _format_of(name: str) -> str:
+def _format_of(name: str, known: Mapping[str, str]) -> str:
     suffixes = [suffix.lower() for suffix in Path(name).suffixes]
     packed = bool(suffixes) and suffixes[-1] in _COMPRESSED
-    found = _SUFFIXES.get(suffixes[-1 - packed] if len(suffixes) > packed else "")
+    found = known.get(suffixes[-1 - packed] if len(suffixes) > packed else "")
     if found is None or (packed and found == "parquet"):
         raise FormatError(
             f"no format is known by the name {name!r}"
-            f" (known: {', '.join(_SUFFIXES)}, all but .parquet also with .gz or .zst; else give --format)"
+            f" (known: {', '.join(known)}, all but .parquet also with .gz or .zst; else give --format)"
         )
     return found
 
@@ -180,7 +186,7 @@ def _write_out(result: Result, format_: str) -> None:
         if format_ == "table":
             _print_tables(result, _console(sys.stdout))
         else:
-            _WRITERS[format_](result, stream)
+            _writer(format_)(result, stream)
         sys.stdout.flush()
         stream.flush()
     except BrokenPipeError:
@@ -192,7 +198,7 @@ def _write_file(result: Result, path: Path, format_: str) -> None:
     try:
         with ExitStack() as stack:
             stream = stack.enter_context(file.open())
-            _WRITERS[format_](result, compressed(stream, path.suffix.lower(), stack))
+            _writer(format_)(result, compressed(stream, path.suffix.lower(), stack))
         file.commit()
     except OSError as fault:
         file.discard()
@@ -206,7 +212,7 @@ def _packed(result: Result, output: Output) -> bytes:
     packed = io.BytesIO()
     with ExitStack() as stack:
         suffix = Path(output.to or "").suffix.lower()
-        _WRITERS[output.format](result, compressed(packed, suffix, stack))
+        _writer(output.format)(result, compressed(packed, suffix, stack))
     return packed.getvalue()
 
 
@@ -260,12 +266,20 @@ def _write_table(result: Result, stream: BinaryIO) -> None:
         stream.write(text.getvalue().encode())
 
 
+def _write_text(result: Result, stream: BinaryIO) -> None:
+    stream.write(result.text.encode())
+
+
 _WRITERS: Mapping[str, Callable[[Result, Any], None]] = {
     "table": _write_table,
     "json": _write_json,
     "csv": _write_csv,
     "parquet": _write_parquet,
 }
+
+
+def _writer(format_: str) -> Callable[[Result, Any], None]:
+    return _WRITERS.get(format_, _write_text)
 
 
 def _main(result: Result) -> pa.Table:
