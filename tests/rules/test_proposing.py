@@ -488,6 +488,21 @@ def test_what_goes_makes_room_for_what_comes() -> None:
     ]  # fmt: skip
 
 
+def test_what_one_proposal_adds_leaves_less_room_for_the_next() -> None:
+    of = here(
+        rule(1, ports=(443, 443), ipv4_cidr="192.168.0.0/16"),
+        rule(2, ports=(80, 80), ipv4_cidr="192.168.0.0/16"),
+    )
+    seen = [visit(f"192.168.{n}.1", port) for n in (1, 2) for port in (443, 80)]
+
+    both = proposed(of, *seen, limits=Limits(quotas=Quotas(5)))
+    one = proposed(of, *seen, limits=Limits(quotas=Quotas(4)))
+
+    assert [sorted(p.keys) for p in both.proposals] == [["sgr-1"], ["sgr-2"]]
+    assert [sorted(p.keys) for p in one.proposals] == [["sgr-1"]]
+    assert left(one) == {"sgr-2": "quota"}
+
+
 def test_no_permission_is_added_twice() -> None:
     of = here(rule(1, ports=(443, 8443)), rule(2, ports=(22, 443), ipv4_cidr="10.0.0.0/9"))
     seen = [visit("10.0.2.10", 443), visit("10.0.2.11", 443), visit("10.200.0.1", 443)]
