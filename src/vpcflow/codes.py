@@ -140,3 +140,32 @@ REJECT_CAUSES: Mapping[str, str] = MappingProxyType(
     }
 )
 """Why packets were rejected, where AWS gives no reason of its own (`BPA`, `EC`), which comes first."""
+
+RULE_VERDICTS: Mapping[str, str] = MappingProxyType(
+    {
+        "used": "it admitted connections that no other rule does",
+        "redundant": "everything it admitted another rule admits too",
+        "unused": "it admitted nothing, and the logs would have shown it",
+        "unproven": "it was not seen to admit anything, and might have: `reasons` say why",
+    }
+)
+
+USAGE_REASONS: Mapping[str, str] = MappingProxyType(
+    {
+        "recording_too_short": "the logs cover fewer days than asked for",
+        "coverage_too_low": "the logs cover less of the interfaces' time than asked for",
+        "interfaces_not_covered": "some of the group's interfaces have no records at all",
+        "log_started_after_rule": "the rule was there before the logs begin",
+        "rejects_only": "the flow log captures rejected traffic only",
+        "fields_missing": "the log lacks fields that tell which rules traffic needs",
+        "records_skipped": "AWS skipped records (SKIPDATA)",
+        "traffic_not_logged": "the rule may admit traffic that AWS does not log: DNS, DHCP, metadata, time, endpoints",
+        "initiator_unknown": "connections whose initiator or rules are not known might have needed it",
+        "inventory_old": "the only snapshot is more than a day away from the recording",
+        "attached_to_nothing": "no interface has the group",
+        "no_records": "there are no records",
+        "contained": "another rule of the group admits all that this one can",
+        "approximate": "it names an ICMP type or code, which logs do not tell: it may be another rule's use",
+    }
+)
+"""Why a rule is unproven, and what else is to be known of a verdict."""

@@ -18,7 +18,7 @@ which rules can go or be narrowed; replay, what a change of rules would break; e
     vpcflow rules usage --inventory inventory/ AWSLogs/
 """
 
-COMMANDS = ("attribute", "propose", "replay", "explain")
+COMMANDS = ("attribute", "usage", "propose", "replay", "explain")
 """The commands, in the order of the help; each is the module of its name."""
 
 
