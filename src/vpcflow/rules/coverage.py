@@ -170,6 +170,17 @@ class CoverageBuilder:
             if self._first[number] < _FAR
         }
 
+    def remember(self, interface_id: str, seen: Seen) -> None:
+        """Add what records of an earlier run told of an interface's log."""
+        at = self.number(interface_id)
+        self._first[at] = min(self._first[at], seen.first)
+        self._last[at] = max(self._last[at], seen.last)
+        self._accepts[at] |= seen.accepts
+        self._rejects[at] |= seen.rejects
+        self._skipped[at] += seen.skipped
+        for name in seen.missing:
+            self._lacking(name)[at] = True
+
     def days(self) -> Iterator[tuple[int, WatchedDay]]:
         """Give the days (since 1970) with records, in order."""
         for day in sorted({*self._days, *self._resting}):

@@ -113,6 +113,11 @@ def covered_of(
     members: dict[str, dict[str, list[tuple[int, int]]]] = defaultdict(lambda: defaultdict(list))
     unlogged = set()
     for interface_id, versions in inventory.history.interfaces.items():
+        if interface_id not in coverage.seen and all(
+            v.value.attachment_id is None for v in versions
+        ):
+            # Attached to nothing: it has no traffic, and no log says so.
+            continue
         for at, version in enumerate(versions):
             valid_from, valid_to, eni = version
             begins = 0 if valid_from <= captures[0] else valid_from

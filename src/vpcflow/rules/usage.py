@@ -207,6 +207,7 @@ def _described(rule: SecurityGroupRule, names: Mapping[str, str | None]) -> Row:
         "from_port": rule.from_port,
         "to_port": rule.to_port,
         "counterpart": rule.counterpart,
+        "counterpart_name": names.get(rule.referenced_group_id or ""),
         "description": rule.description,
     }
 

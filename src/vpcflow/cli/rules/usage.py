@@ -238,6 +238,7 @@ _RULES = pa.schema(
         ("from_port", pa.int32()),
         ("to_port", pa.int32()),
         ("counterpart", pa.string()),
+        ("counterpart_name", pa.string()),
         ("description", pa.string()),
         ("verdict", pa.string()),
         ("reasons", pa.list_(pa.string())),
@@ -271,11 +272,11 @@ def _shown_rules() -> list[Shown]:
         Shown("group", lambda row: row["group_name"] or row["group_id"]),
         Shown("rule", lambda row: row["rule_id"], folds=False),
         Shown("allows", _allows),
-        Shown("connections", lambda row: f"{row['connections']:,}", "right"),
-        Shown("only it", lambda row: f"{row['unique_connections']:,}", "right"),
-        Shown("bytes", lambda row: amount(row["bytes"]), "right"),
-        Shown("verdict", lambda row: Text(row["verdict"], _COLOURS[row["verdict"]])),
-        Shown("because", lambda row: ", ".join(row["reasons"])),
+        Shown("admits", lambda row: f"{row['connections']:,}", "right", folds=False),
+        Shown("only it", lambda row: f"{row['unique_connections']:,}", "right", folds=False),
+        Shown("bytes", lambda row: amount(row["bytes"]), "right", folds=False),
+        Shown("verdict", lambda row: Text(row["verdict"], _COLOURS[row["verdict"]]), folds=False),
+        Shown("because", lambda row: " ".join(row["reasons"])),
     ]
 
 
@@ -297,4 +298,4 @@ def _allows(row: Any) -> str:
         same = row["to_port"] in (None, row["from_port"])
         ports = f"/{row['from_port']}" + ("" if same else f"-{row['to_port']}")
     way = "to" if row["direction"] == "egress" else "from"
-    return f"{row['protocol']}{ports} {way} {row['counterpart']}"
+    return f"{row['protocol']}{ports} {way} {row['counterpart_name'] or row['counterpart']}"
