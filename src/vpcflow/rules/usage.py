@@ -106,6 +106,7 @@ def usage_of(
                 **peers.of(key),
                 **_ports_of(rule, ports.get(key, {})),
                 "verdict": verdict,
+                "proven": not reasons,
                 "reasons": [*(reasons if verdict == "unproven" else ()), *notes],
                 "coverage": cover.share,
                 "days": cover.days,

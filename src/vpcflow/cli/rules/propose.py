@@ -10,21 +10,26 @@ import typer
 
 from vpcflow.cli import options
 from vpcflow.cli.here import here
-from vpcflow.cli.rules.inputs import Given, hear
+from vpcflow.cli.rules.inputs import Given, Heard, hear
 from vpcflow.cli.rules.output import Result, ResultTo, Table, open_output
+from vpcflow.cli.rules.usage import MinCoverage, MinDays
 from vpcflow.cli.run import status_of
 from vpcflow.cli.words import Words
 from vpcflow.errors import FormatError, SourceError
 from vpcflow.rules.aws_commands import script
 from vpcflow.rules.change import document
+from vpcflow.rules.coverage import CoverageBuilder
+from vpcflow.rules.covered import covered_of
 from vpcflow.rules.exceptions import NONE, in_force, read_exemptions
 from vpcflow.rules.narrowing import Bounds
 from vpcflow.rules.present import Present
 from vpcflow.rules.proposal_words import lines_of, summary_of, table_of
-from vpcflow.rules.proposals import KINDS, Step, change_of, in_steps
+from vpcflow.rules.proposals import KINDS, RuleUsage, Step, change_of, in_steps
 from vpcflow.rules.proposing import Limits, propose
 from vpcflow.rules.quotas import GROUPS_PER_INTERFACE, RULES_PER_GROUP, Quotas
 from vpcflow.rules.sources import Widest
+from vpcflow.rules.tally import Tally
+from vpcflow.rules.usage import MIN_COVERAGE, MIN_DAYS, Demands, usage_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -156,6 +161,8 @@ def propose_command(
     kinds: Kinds = None,
     groups: Groups = None,
     proven: Proven = False,
+    min_coverage: MinCoverage = MIN_COVERAGE,
+    min_days: MinDays = MIN_DAYS,
     widest_ipv4: WidestIpv4 = 24,
     widest_ipv6: WidestIpv6 = 64,
     most_rules: MostRules = 10,
@@ -186,14 +193,15 @@ def propose_command(
         rejects=rejects,
         quiet=quiet,
     )
-    with hear(given, words) as heard:
+    coverage = CoverageBuilder()
+    with hear(given, words, coverage.add) as heard:
         present = Present(heard.inventory)
         exemptions = _in_force(exempt, datetime.now(UTC).date(), present, words)
         found = propose(
             heard.inventory,
             heard.book,
             heard.connections,
-            {},
+            _usage(heard, coverage, Demands(min_coverage, min_days)),
             Limits(bounds, quotas, exemptions),
         )
         names = {g.group_id: g.name for g in present.groups.values() if g.name}
@@ -204,6 +212,21 @@ def propose_command(
             words.say(line)
     if status:
         raise typer.Exit(status)
+
+
+def _usage(heard: Heard, coverage: CoverageBuilder, demands: Demands) -> dict[str, RuleUsage]:
+    """Tell the usage of each rule, by key."""
+    tally = Tally(heard.book)
+    for batch in heard.connections():
+        tally.add(batch)
+    covered = covered_of(heard.inventory, coverage.coverage(heard.inventory))
+    usage = usage_of(heard.inventory, tally.tables(), covered, demands=demands)
+    return {
+        row["rule_id"]: RuleUsage(
+            row["verdict"], row["coverage"], row["days"], row["proven"], tuple(row["reasons"])
+        )
+        for row in usage.rules
+    }
 
 
 class _Wanted(NamedTuple):

@@ -241,6 +241,7 @@ _RULES = pa.schema(
         ("counterpart_name", pa.string()),
         ("description", pa.string()),
         ("verdict", pa.string()),
+        ("proven", pa.bool_()),
         ("reasons", pa.list_(pa.string())),
         *((name, pa.int64()) for name in ("connections", "unique_connections", "reply_connections")),
         *((name, pa.int64()) for name in ("unjudged_connections", "bytes", "packets")),
