@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +19,20 @@ from vpcflow.enrich import Reference, enrich
 from vpcflow.fields import DEFAULT_LAYOUT, TGW_LAYOUT
 from vpcflow.geo.place import Place
 from vpcflow.geo.place_table import NO_PLACE, Places, PlaceTableBuilder
-from vpcflow.inventory import Eni, GroupRef, Instance, Inventory, PrivateAddress, Snapshot, Vpc
+from vpcflow.inventory import (
+    Eni,
+    GroupRef,
+    Instance,
+    Inventory,
+    NetworkAcl,
+    NetworkAclEntry,
+    PrivateAddress,
+    SecurityGroup,
+    SecurityGroupRule,
+    Snapshot,
+    Subnet,
+    Vpc,
+)
 from vpcflow.layout import parse_log_format
 from vpcflow.lines import Lines
 from vpcflow.parse import parse
@@ -37,6 +50,9 @@ GROUPS = ("cases", "corpus")
 
 ACCOUNT = "123456789012"
 WEB, DATABASE, ELSEWHERE = "eni-0a1b2c3d4e5f60718", "eni-0b1b2c3d4e5f60718", "eni-0c1b2c3d4e5f60718"
+SUBNET = "subnet-0a1b2c3d4e5f60718"
+WEBS_GROUPS = ("sg-01b2c3d4e5f607182", "sg-0a1b2c3d4e5f60718")
+DATABASES_GROUP = "sg-02b2c3d4e5f607182"
 START_S, END_S = 1766000000, 1766000058
 
 V2 = " ".join(DEFAULT_LAYOUT)
@@ -45,6 +61,7 @@ V5 = (
     " vpc-id subnet-id instance-id tcp-flags type pkt-srcaddr pkt-dstaddr region az-id sublocation-type sublocation-id"
     " pkt-src-aws-service pkt-dst-aws-service flow-direction traffic-path"
 )
+V3 = f"{V2} tcp-flags"
 V8 = f"{V2} flow-direction reject-reason"
 V9 = f"{V2} flow-direction resource-id"
 
@@ -59,6 +76,14 @@ CASES: dict[str, tuple[str, str]] = {
     "icmp": (V2, f"2 {ACCOUNT} {WEB} 198.51.100.7 10.0.1.24 0 0 1 4 336 {START_S} {END_S} ACCEPT OK"),
     "reject": (V2, f"2 {ACCOUNT} {WEB} 203.0.113.9 10.0.1.24 51000 22 6 1 40 {START_S} {END_S} REJECT OK"),
     "reject_with_a_reason": (V8, f"8 {ACCOUNT} {WEB} 203.0.113.9 10.0.1.24 51000 443 6 1 - {START_S} {END_S} REJECT OK ingress BPA"),
+    "opened_by_the_peer": (V3, f"3 {ACCOUNT} {WEB} 198.51.100.7 10.0.1.24 52144 443 6 12 4840 {START_S} {END_S} ACCEPT OK 2"),
+    "answer_to_the_peer": (V3, f"3 {ACCOUNT} {WEB} 10.0.1.24 198.51.100.7 443 52144 6 15 9840 {START_S} {END_S} ACCEPT OK 18"),
+    "opened_by_the_interface": (V3, f"3 {ACCOUNT} {WEB} 10.0.1.24 10.0.2.30 40112 5432 6 4 320 {START_S} {END_S} ACCEPT OK 3"),
+    "amid_a_connection": (V3, f"3 {ACCOUNT} {WEB} 10.0.1.24 10.0.2.30 40112 5432 6 4 320 {START_S} {END_S} ACCEPT OK 0"),
+    "no_rule_admits_it": (V3, f"3 {ACCOUNT} {WEB} 198.51.100.7 10.0.1.24 52144 8080 6 12 4840 {START_S} {END_S} ACCEPT OK 2"),
+    "reject_by_a_group": (V3, f"3 {ACCOUNT} {WEB} 203.0.113.9 10.0.1.24 51000 22 6 1 40 {START_S} {END_S} REJECT OK 2"),
+    "reject_by_a_network_acl": (V3, f"3 {ACCOUNT} {WEB} 203.0.113.9 10.0.1.24 51000 443 6 1 40 {START_S} {END_S} REJECT OK 2"),
+    "reject_of_what_rules_admit": (V3, f"3 {ACCOUNT} {WEB} 198.51.100.7 10.0.1.24 51000 443 6 1 40 {START_S} {END_S} REJECT OK 2"),
     "nat": (V5, f"5 {ACCOUNT} {WEB} 10.0.3.5 10.0.1.24 52144 443 6 12 4840 {START_S} {END_S} ACCEPT OK vpc-0a1b2c3d4e5f60718 subnet-0a1b2c3d4e5f60718 i-0a1b2c3d4e5f60718 19 IPv4 198.51.100.7 10.0.1.24 eu-west-1 euw1-az1 - - - - ingress -"),
     "nat_egress": (V5, f"5 {ACCOUNT} {WEB} 10.0.1.24 10.0.3.5 40112 443 6 12 4840 {START_S} {END_S} ACCEPT OK vpc-0a1b2c3d4e5f60718 subnet-0a1b2c3d4e5f60718 i-0a1b2c3d4e5f60718 3 IPv4 10.0.1.24 203.0.113.80 eu-west-1 - outpost op-0a1b2c3d4e5f60718 - S3 egress 8"),
     "regional_nat_gateway": (V9, f"9 {ACCOUNT} - 10.0.1.24 203.0.113.80 40112 443 6 1 60 {START_S} {END_S} ACCEPT OK egress nat-0a1b2c3d4e5f60718"),
@@ -89,14 +114,14 @@ def reference() -> Reference:
         "interface",
         ACCOUNT,
         "vpc-0a1b2c3d4e5f60718",
-        "subnet-0a1b2c3d4e5f60718",
+        SUBNET,
         az_id="euw1-az1",
         description="web",
         private_addresses=(PrivateAddress("10.0.1.24", True),),
         ipv6_addresses=("2001:db8:2::24",),
         groups=(
-            GroupRef("sg-01b2c3d4e5f607182", "web"),
-            GroupRef("sg-0a1b2c3d4e5f60718", 'say "hi"'),
+            GroupRef(WEBS_GROUPS[0], "web"),
+            GroupRef(WEBS_GROUPS[1], 'say "hi"'),
         ),
         instance_id="i-0a1b2c3d4e5f60718",
         tags=(("Name", "web-1"), ("team", "shop")),
@@ -107,7 +132,7 @@ def reference() -> Reference:
         ACCOUNT,
         "vpc-0a1b2c3d4e5f60718",
         private_addresses=(PrivateAddress("10.0.2.30", True),),
-        groups=(GroupRef("sg-02b2c3d4e5f607182", "database"),),
+        groups=(GroupRef(DATABASES_GROUP, "database"),),
         instance_id="i-0b1b2c3d4e5f60718",
     )
     instances = tuple(
@@ -120,9 +145,47 @@ def reference() -> Reference:
     snapshot = Snapshot(
         START_S - 60,
         scopes=((ACCOUNT, "eu-west-1"),),
-        kinds=frozenset({"interfaces", "instances", "vpcs"}),
+        kinds=frozenset(
+            {
+                "interfaces",
+                "instances",
+                "vpcs",
+                "subnets",
+                "security_groups",
+                "security_group_rules",
+                "network_acls",
+            }
+        ),
         interfaces=(web, database),
         instances=instances,
+        security_groups=tuple(
+            SecurityGroup(group_id, None, None, ACCOUNT, "eu-west-1", ("vpc-0a1b2c3d4e5f60718",))
+            for group_id in (*WEBS_GROUPS, DATABASES_GROUP)
+        ),
+        security_group_rules=(
+            rule(1, "0.0.0.0/0", 443),
+            rule(2, "198.51.100.0/24", 443, group_id=WEBS_GROUPS[1]),
+            rule(3, "203.0.113.9/32", 443),
+            rule(4, DATABASES_GROUP, 5432, is_egress=True),
+            rule(5, WEBS_GROUPS[0], 5432, group_id=DATABASES_GROUP),
+        ),
+        subnets=(
+            Subnet(SUBNET, "vpc-0a1b2c3d4e5f60718", ACCOUNT, "eu-west-1a", cidrs=("10.0.1.0/24",)),
+        ),
+        network_acls=(
+            NetworkAcl(
+                "acl-0a1b2c3d4e5f60718",
+                "vpc-0a1b2c3d4e5f60718",
+                ACCOUNT,
+                "eu-west-1",
+                subnet_ids=(SUBNET,),
+                entries=(
+                    NetworkAclEntry(50, cidr="203.0.113.0/24"),
+                    NetworkAclEntry(100, allow=True, cidr="0.0.0.0/0"),
+                    NetworkAclEntry(100, is_egress=True, allow=True, cidr="0.0.0.0/0"),
+                ),
+            ),
+        ),
         vpcs=(
             Vpc(
                 "vpc-0a1b2c3d4e5f60718",
@@ -134,6 +197,21 @@ def reference() -> Reference:
     )
     places = MadeUpPlaces()
     return Reference(Inventory([snapshot]), geo=places, asn=places)
+
+
+def rule(number: int, counterpart: str, port: int, **fields: Any) -> SecurityGroupRule:
+    """Make a rule of TCP, of the first group of ``WEB`` if nothing else is said."""
+    kind = "referenced_group_id" if counterpart.startswith("sg-") else "ipv4_cidr"
+    given = {
+        "group_id": WEBS_GROUPS[0],
+        "group_owner_id": ACCOUNT,
+        "region": "eu-west-1",
+        "protocol": 6,
+        "from_port": port,
+        "to_port": port,
+        kind: counterpart,
+    }
+    return SecurityGroupRule(rule_id=f"sgr-{number:017}", **{**given, **fields})
 
 
 def cases() -> Iterator[tuple[str, pa.RecordBatch]]:

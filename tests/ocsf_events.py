@@ -47,12 +47,13 @@ UNMAPPED = (
     " next_hop_vpc_id next_hop_interface_type resource_type tgw_attachment_id tgw_src_az_id tgw_dst_az_id"
     " tgw_pair_attachment_id packets_lost_no_route packets_lost_blackhole packets_lost_mtu_exceeded"
     " packets_lost_ttl_expired direction_basis peer_addr peer_port local_port initiator"
-    " initiator_basis initiator_confidence src_geo_region_name"
+    " initiator_basis initiator_confidence reject_cause src_geo_region_name"
     " dst_geo_region_name src_aws_region dst_aws_region tcp_flag_names traffic_path_name".split()
 )
 INTERFACE = (
     "eni_type eni_owner_id eni_description eni_instance_id eni_instance_name eni_vpc_id eni_subnet_id eni_az_id"
-    " eni_tags security_group_ids security_group_names inventory_state inventory_age_s".split()
+    " eni_tags security_group_ids security_group_names inventory_state inventory_age_s rule_ids rule_match"
+    " rule_note".split()
 )
 PEER = (
     "peer_interface_id peer_security_group_ids peer_instance_id peer_instance_name peer_vpc_id peer_scope"

@@ -23,6 +23,7 @@ ENRICHERS = (
     "peer",
     "attribution",
     "initiator",
+    "rules",
     "src_geo",
     "dst_geo",
     "aws_service",

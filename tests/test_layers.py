@@ -56,7 +56,7 @@ LEVEL = {room: level for level, row in enumerate(reversed(LAYERS)) for room in r
 
 # Siblings in these rooms do not know each other; only the registry, in ``__init__``, knows all. What they may share:
 SIBLINGS_APART: dict[str, set[str]] = {
-    "enrich": {"answers", "reference"},
+    "enrich": {"answers", "judgement", "openers", "reference", "seen"},
     "schemas": set(),
     "sinks": {"__init__"},
     "sources": {"__init__"},

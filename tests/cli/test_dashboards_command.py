@@ -51,7 +51,7 @@ def test_one_command_puts_it_all_up(vpcflow: Vpcflow, start: Start):
     ]
     kinds = [type_ for type_, _ in dashboards.objects[""]]
     assert kinds.count("index-pattern") == 1
-    assert kinds.count("dashboard") == 6
+    assert kinds.count("dashboard") == 7
     assert "'[flows flat]'" in done.err
 
 
@@ -228,7 +228,7 @@ def test_objects_that_are_refused_are_named_with_their_reasons(vpcflow: Vpcflow,
     )
 
     assert done.status == 1
-    assert "77 of 78 objects" in done.err
+    assert "85 of 86 objects" in done.err
     assert "dashboard vpc-flow-logs-flat-rejects: unknown (mapping set to strict)" in done.err
 
 

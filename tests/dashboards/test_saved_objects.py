@@ -196,24 +196,19 @@ def test_flat_documents_have_every_dashboard_but_those_of_columns_to_come(produc
     assert pages == expected
 
 
-def test_rule_usage_appears_with_its_columns():
+def test_rule_usage_is_there_where_documents_have_its_columns():
     flat = SCHEMAS["flat"]
-    with_rules = flat._replace(
-        mapping=lambda: {**flat.mapping(), "rule_ids": KEYWORD, "rule_match": KEYWORD},
-        place=lambda column: column if column.startswith("rule_") else flat.place(column),
+    without_rules = flat._replace(
+        place=lambda column: None if column.startswith("rule_") else flat.place(column)
     )
 
     def slugs(documents: Documents) -> set[str]:
         found = saved_objects(PRODUCTS["opensearch"], documents, NAME)
         return {o["id"] for o in found if o["type"] == "dashboard"}
 
-    added = (
-        slugs(Documents(with_rules)) - slugs(Documents(flat))
-        if "rule_ids" not in ADDED_BY_COLUMN
-        else {f"{NAME}-flat-rule-usage"}
-    )
+    missing = slugs(Documents(flat)) - slugs(Documents(without_rules))
 
-    assert added == {f"{NAME}-flat-{RULE_USAGE.slug}"}
+    assert missing == {f"{NAME}-flat-{RULE_USAGE.slug}"}
 
 
 def test_lists_to_choose_from_are_left_to_opensearch_dashboards():

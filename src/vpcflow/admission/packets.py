@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vpcflow.addresses import Addresses
+from vpcflow.admission.lists import Lists
 
 Int8s = npt.NDArray[np.int8]
 Int32s = npt.NDArray[np.int32]
@@ -72,6 +73,22 @@ class Admitted(NamedTuple):
     def counts(self) -> Int64s:
         """How many rules admit each packet."""
         return np.diff(self.offsets)
+
+    def take(self, at: npt.NDArray[np.integer]) -> Admitted:
+        """Give the answers for the packets at these places, in this order."""
+        lists = Lists(self.offsets, self.rules).take(at)
+        return Admitted(
+            lists.offsets, lists.values, self.approximate[at], self.uncertain[at], self.peer_row[at]
+        )
+
+    def part(self, first: int, last: int) -> Admitted:
+        """Give the answers for the packets from ``first`` up to ``last``, without copying the rules."""
+        here = slice(first, last)
+        start, end = int(self.offsets[first]), int(self.offsets[last])
+        return Admitted(
+            self.offsets[first : last + 1] - start, self.rules[start:end],
+            self.approximate[here], self.uncertain[here], self.peer_row[here],
+        )  # fmt: skip
 
 
 def joined(parts: list[Admitted]) -> Admitted:

@@ -97,6 +97,11 @@ class RuleBook:
         """Which rows of ``Inventory.interfaces`` have any group."""
         return np.diff(self._guards.of_row.offsets) > 0
 
+    @property
+    def has_history(self) -> bool:
+        """Tell whether snapshots of several times say which rules were in force, so that some may have been removed."""
+        return sum("security_group_rules" in s.kinds for s in self.inventory.snapshots) > 1
+
     def prepare(self) -> None:
         """Make now what else the first packets would wait for."""
         for _ in (

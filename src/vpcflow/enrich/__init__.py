@@ -22,6 +22,7 @@ from vpcflow.enrich.initiator import add_initiator
 from vpcflow.enrich.names import add_names
 from vpcflow.enrich.peer import add_peer
 from vpcflow.enrich.reference import Reference
+from vpcflow.enrich.rules import add_rules
 from vpcflow.enrich.security_groups import add_security_groups
 from vpcflow.fields import ADDED
 from vpcflow.linewise import BY_PLACE
@@ -56,7 +57,8 @@ ENRICHERS: tuple[Enricher, ...] = (
     Enricher("security_groups", add_security_groups),
     Enricher("direction", add_direction),
     Enricher("peer", add_peer, needs=("direction",)),
-    Enricher("initiator", add_initiator),
+    Enricher("initiator", add_initiator, needs=("direction",)),
+    Enricher("rules", add_rules, needs=("direction",)),
     Enricher("src_geo", add_src_geo),
     Enricher("dst_geo", add_dst_geo),
     Enricher("aws_service", add_aws_service),

@@ -19,6 +19,7 @@ from vpcflow.special_ranges import classify
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from vpcflow.enrich.judgement import Judgement
     from vpcflow.enrich.reference import Reference
     from vpcflow.inventory import Interfaces, Located
 
@@ -65,6 +66,9 @@ class Answers:
         self.columns: dict[str, pa.Array] = dict(zip(flows.schema.names, flows.columns))
         """By name, at once: Arrow looks each name up among all, and makes an array of each each time."""
         self._addresses: dict[str, Addresses] = {}
+        self._packet_codes: dict[str, npt.NDArray[np.int32]] = {}
+        self.judgement: Judgement | None = None
+        """What rules tell of the batch, kept by ``judgement.judged``."""
 
     @cached_property
     def at_gateway(self) -> npt.NDArray[np.bool_]:
@@ -145,6 +149,16 @@ class Answers:
         if name not in self.ends.numbers:
             return np.full(self.flows.num_rows, -1, np.int32)
         return spread(self.ends.numbers[name], codes_of(self.column(name)))
+
+    def packet_codes(self, name: str) -> npt.NDArray[np.int32]:
+        """Give the number in ``ends`` of each row's address in the packet where it is logged, else as ``end_codes``."""
+        if name not in self._packet_codes:
+            codes = self.end_codes(name)
+            if f"pkt_{name}" in self.ends.numbers:
+                packet = self.end_codes(f"pkt_{name}")
+                codes = np.where(packet < 0, codes, packet)
+            self._packet_codes[name] = codes
+        return self._packet_codes[name]
 
     def addresses(self, name: str) -> Addresses:
         """Parse the distinct addresses of an address column: item *i* is that of the dictionary's value *i*."""

@@ -144,17 +144,10 @@ def _ends(flows: pa.RecordBatch, answers: Answers) -> _Ends:
     codes = codes_of(direction)
     is_destination = np.array([text == "egress" for text in texts])[codes] | answers.at_gateway
     known = (codes >= 0) | answers.at_gateway
-    address = np.where(is_destination, _packet(answers, "dstaddr"), _packet(answers, "srcaddr"))
+    address = np.where(
+        is_destination, answers.packet_codes("dstaddr"), answers.packet_codes("srcaddr")
+    )
     return _Ends(is_destination, known, np.where(known, address, np.int32(-1)))
-
-
-def _packet(answers: Answers, name: str) -> Int32s:
-    """Give the address in the packet where it is logged, else the one as at the interface."""
-    at_interface = answers.end_codes(name)
-    if f"pkt_{name}" not in answers.ends.numbers:
-        return at_interface
-    packet = answers.end_codes(f"pkt_{name}")
-    return np.where(packet < 0, at_interface, packet)
 
 
 def _cases(answers: Answers, ends: _Ends) -> _Cases:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
+
+from vpcflow.admission import Guards
 
 if TYPE_CHECKING:
     from vpcflow.aws_ranges import AwsRanges
@@ -28,3 +31,12 @@ class Reference:
     networks: Networks | None = None
     max_age_s: int = 3600
     max_stale_s: int | None = None
+
+    @cached_property
+    def guards(self) -> Guards | None:
+        """The inventory's rules and network ACLs, made ready at first use; None where it has no rules."""
+        if self.inventory is None:
+            return None
+        if all("security_group_rules" not in one.kinds for one in self.inventory.snapshots):
+            return None
+        return Guards.of(self.inventory, max_age_s=self.max_age_s, max_stale_s=self.max_stale_s)

@@ -32,7 +32,8 @@ SHED_ORDER: tuple[str, ...] = tuple(
     " dst_geo_latitude dst_geo_longitude dst_geo_city dst_geo_region_code"
     " src_geo_latitude src_geo_longitude src_geo_city src_geo_region_code"
     " dst_as_number src_as_number dst_geo_country_code src_geo_country_code"
-    " eni_az_id eni_subnet_id eni_owner_id eni_type duration_s direction_basis initiator_confidence initiator_basis"
+    " eni_az_id eni_subnet_id eni_owner_id eni_type duration_s direction_basis initiator_confidence"
+    " initiator_basis rule_note"
     " peer_instance_id peer_vpc_id eni_vpc_id eni_instance_id cloudwatch_event_id".split()
 )
 """The columns in the order in which documents lose them."""
