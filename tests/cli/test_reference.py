@@ -17,7 +17,7 @@ def test_rules_need_all_that_an_inventory_has_but_names_of_instances_for_some_co
     assert rule_kinds(frozenset({"initiator"})) == ALL_KINDS - {"instances"}
 
 
-def test_columns_of_enriched_flows_need_nothing_that_lies_between_vpcs() -> None:
+def test_only_columns_of_rules_need_what_lies_between_vpcs() -> None:
     between = {
         kind
         for key in KINDS
@@ -26,4 +26,5 @@ def test_columns_of_enriched_flows_need_nothing_that_lies_between_vpcs() -> None
     }
 
     assert len(between) == 4
-    assert enricher_kinds(None).isdisjoint(between)
+    assert enricher_kinds({"direction", "peer_scope"}).isdisjoint(between)
+    assert enricher_kinds({"rule_ids"}) >= between

@@ -17,7 +17,6 @@ from vpcflow.dashboards.model import Is, Metric, Panel, Terms
 from vpcflow.dashboards.pages import RULE_USAGE
 from vpcflow.dashboards.saved_objects import saved_objects, widths
 from vpcflow.fields import ADDED_BY_COLUMN, FIELD_BY_COLUMN
-from vpcflow.index_types import KEYWORD
 from vpcflow.schemas import SCHEMAS
 
 NAME = "flows"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from vpcflow.cli.here import here, snapshots_of
 from vpcflow.cli.live import AWS, live_flow_logs, live_inventory, live_inventory_with_rules
 from vpcflow.cli.options import read_time
-from vpcflow.enrich import Reference
+from vpcflow.enrich import ASKING_RULES, Reference
 from vpcflow.errors import FormatError
 from vpcflow.geo import GeoDatabase, open_geo
 from vpcflow.geo.fetch import default_geo_path
@@ -56,6 +56,8 @@ def enricher_kinds(columns: Set[str] | None) -> frozenset[str]:
     needed = {"interfaces", "security_groups", "subnets", "vpcs", "flow_logs"}
     if columns is None or not columns.isdisjoint({"eni_instance_name", "peer_instance_name"}):
         needed.add("instances")
+    if columns is None or not columns.isdisjoint(ASKING_RULES):
+        needed |= _RULE_KINDS
     return frozenset(needed)
 
 

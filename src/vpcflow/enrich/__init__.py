@@ -30,7 +30,7 @@ from vpcflow.linewise import BY_PLACE
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-__all__ = ["ENRICHED", "ENRICHERS", "Answers", "Enricher", "Reference", "enrich"]
+__all__ = ["ASKING_RULES", "ENRICHED", "ENRICHERS", "Answers", "Enricher", "Reference", "enrich"]
 
 
 class Enricher(NamedTuple):
@@ -67,6 +67,9 @@ ENRICHERS: tuple[Enricher, ...] = (
 
 ENRICHED = frozenset(column for enricher in ENRICHERS for column in enricher.columns)
 """The columns that enrichers add: those of ``fields.ADDED`` that tell of a record by itself."""
+
+ASKING_RULES = frozenset({*_columns_of("initiator"), *_columns_of("rules")})
+"""The columns for which security group rules are asked: without rules in the inventory they tell less, or nothing."""
 
 
 def enrich(
