@@ -132,12 +132,15 @@ def _show(
     console.print(
         f"  flow logs  {report.logs}\n  inventory  {report.inventory}\n  enriched   {enriched}"
     )
-    console.print("\n[bold]Next[/]: one record in plain words, and all of them as documents")
+    console.print(
+        "\n[bold]Next[/]: one record in plain words, all as documents, and which rules they need"
+    )
     program = shlex.quote(_program())
     options = f"--inventory {report.inventory} --inventory-time {scenario.capture_s}"
     log, line = seen.example
     console.print(f"  {program} explain {options} \\\n    --line {line} {log}", soft_wrap=True)
-    console.print(f"  {program} enrich {options} {report.logs} | head -3\n", soft_wrap=True)
+    console.print(f"  {program} enrich {options} {report.logs} | head -3", soft_wrap=True)
+    console.print(f"  {program} rules usage {options} {report.logs}\n", soft_wrap=True)
 
 
 def _show_passage(console: Console, passage: Passage) -> None:

@@ -13,7 +13,14 @@ from vpcflow.aws.extra import open_s3
 from vpcflow.cli import options
 from vpcflow.cli.reference import ReferenceOptions, layouts_for, load_reference
 from vpcflow.cli.words import Words
-from vpcflow.codes import PEER_SCOPES, REJECT_REASONS
+from vpcflow.codes import (
+    INITIATOR_BASES,
+    PEER_SCOPES,
+    REJECT_CAUSES,
+    REJECT_REASONS,
+    RULE_MATCHES,
+    RULE_NOTES,
+)
 from vpcflow.enrich import enrich
 from vpcflow.errors import SourceError
 from vpcflow.object_store import is_object_url
@@ -127,6 +134,7 @@ def explain(row: dict[str, Any]) -> list[str]:
             _groups(row),
             _peer(row),
             _path(row),
+            _rules(row),
             _why(row),
             _basis(row),
         )
@@ -283,7 +291,26 @@ def _why(row: dict[str, Any]) -> str | None:
     if reason:
         named = {"BPA": "VPC Block Public Access", "EC": "encryption controls"}.get(reason, reason)
         return f"AWS gives the reason: {named}."
-    return "A security group or network ACL did not allow it, or the connection was closed already."
+    cause = REJECT_CAUSES.get(row.get("reject_cause") or "")
+    if cause is None or row["reject_cause"] == "unknown":
+        return "A security group or network ACL did not allow it, or the connection was closed already."
+    return f"It was rejected because {cause}."
+
+
+def _rules(row: dict[str, Any]) -> str | None:
+    """Say who opened the connection, and what admitted it."""
+    said = []
+    if row.get("initiator"):
+        end = "source" if row["initiator"] == "src" else "destination"
+        said.append(f"The {end} opened the connection: {INITIATOR_BASES[row['initiator_basis']]}.")
+    match = row.get("rule_match")
+    if row.get("rule_ids"):
+        said.append(f"Admitted by {', '.join(row['rule_ids'])}.")
+    elif match in ("response", "none"):
+        said.append(f"Of rules: {RULE_MATCHES[match]}.")
+    if match is not None and row.get("rule_note"):
+        said.append(f"{RULE_NOTES[row['rule_note']].capitalize()}.")
+    return " ".join(said) or None
 
 
 def _basis(row: dict[str, Any]) -> str | None:
