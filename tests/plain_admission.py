@@ -71,7 +71,7 @@ class PlainRules:
         peer, is_missing = self._peer(eni, asks)
         sure, maybe, uncertain = [], [], eni is None
         groups = {g.group_id for g in eni.groups} if eni else set()
-        uncertain |= any(not self._is_captured(eni, group) for group in groups)
+        uncertain |= any(not self._is_captured(group) for group in groups)
         for near, around in self._rules(asks.time_s):
             lists = _near_and_around(self._list(near.prefix_list_id) if near else [], asks.time_s)
             if near and near.group_id in groups and _fits(near, asks):
@@ -94,14 +94,12 @@ class PlainRules:
         """Find the versions of rules, of any time, that would admit a packet."""
         peer, _ = self._peer(eni, asks)
         groups = {g.group_id for g in eni.groups} if eni else set()
-        every = [one.value for seen in self.observed.values() for one in seen] + self.added
-        found = []
-        for rule in every:
-            if rule and rule.group_id in groups and _fits(rule, asks) and rule not in found:
-                versions = [one.value for one in self._list(rule.prefix_list_id)] or [None]
-                if any(_lets_through(rule, one, asks, peer) for one in versions):
-                    found.append(rule)
-        return found
+        return [
+            rule
+            for rule, entries_of in self._ever
+            if rule.group_id in groups and _fits(rule, asks)
+            if _lets_through(rule, entries_of, asks, peer)
+        ]
 
     def reply(
         self, eni: Eni | None, asks: Asks, initiator_port: int, admitted: Answer
@@ -119,6 +117,19 @@ class PlainRules:
         found = self.admit(eni, back).rules
         whole = [r for r in found if _is_open(r) and _has_all_ports(r)]
         return found if whole else []
+
+    @functools.cached_property
+    def _ever(self) -> set[tuple[SecurityGroupRule, PrefixList | None]]:
+        """The versions of rules, each with what its prefix list may have been while it may have been in force."""
+        times = [s.captured_at for s in self.snapshots]
+        return {
+            (rule, entries_of)
+            for time_s in range(min(times) - 1, max(times) + 2)
+            for _, around in self._rules(time_s)
+            for rule in around
+            if rule is not None
+            for entries_of in _near_and_around(self._list(rule.prefix_list_id), time_s)[1]
+        }
 
     def _rules(
         self, time_s: int
@@ -155,17 +166,23 @@ class PlainRules:
         seen = self._observe("prefix_lists", lambda one: one.prefix_list_id, absence=False)
         return [one for one in seen.get(prefix_list_id or "", []) if one.value.entries is not None]
 
-    def _is_captured(self, eni: Eni | None, group_id: str) -> bool:
-        assert eni is not None
+    def _is_captured(self, group_id: str) -> bool:
         scopes = [
             g.scope for s in self.snapshots for g in s.security_groups if g.group_id == group_id
         ]
         for rule in self._every_rule():
             if group_id in (rule.group_id, rule.referenced_group_id):
                 scopes.append(rule.scope)
-        scope = scopes[0] if scopes else eni.scope
-        if not scopes and any(s.covers("security_groups", scope) for s in self.snapshots):
-            return False
+        if not scopes:
+            enis = [e for s in self.snapshots for e in s.interfaces]
+            scopes = [e.scope for e in enis if group_id in {g.group_id for g in e.groups}]
+            if any(s.covers("security_groups", one) for s in self.snapshots for one in scopes):
+                return False
+            is_captured = [self._has_rules_of(one) for one in scopes]
+            return all(is_captured)
+        return self._has_rules_of(scopes[0])
+
+    def _has_rules_of(self, scope: Scope) -> bool:
         return any(s.covers("security_group_rules", scope) for s in self.snapshots)
 
     def _every_rule(self) -> list[SecurityGroupRule]:
@@ -191,10 +208,13 @@ class PlainRules:
         for snapshot in self.snapshots:
             for vpc in snapshot.vpcs:
                 blocks.setdefault(vpc.vpc_id, set()).update(vpc.cidrs)
-        if any(_is_in(address, cidr) for vpc_id in reached for cidr in blocks.get(vpc_id, ())):
+        inside = {cidr for vpc_id in reached for cidr in blocks.get(vpc_id, ())}
+        for snapshot in self.snapshots:
+            inside |= {c for s in snapshot.subnets if s.vpc_id in reached for c in s.cidrs}
+        if any(_is_in(address, cidr) for cidr in inside):
             return True
-        inside = _PRIVATE if address.version == 4 else "::/0"
-        could_be = any(_is_in(address, cidr) for cidr in inside.split()) and not any(
+        private = _PRIVATE if address.version == 4 else "::/0"
+        could_be = any(_is_in(address, cidr) for cidr in private.split()) and not any(
             _is_in(address, cidr) for cidr in _NEVER_OF_INTERFACES.split()
         )
         return could_be and any(vpc_id not in blocks for vpc_id in reached)

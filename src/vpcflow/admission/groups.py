@@ -80,11 +80,10 @@ def _not_captured(
             covered[kind, scope] = any(s.covers(kind, scope) for s in inventory.snapshots)
         return covered[kind, scope]
 
-    of_group: dict[str, Scope] = {}
-    for eni in enis:
-        for group in eni.groups:
-            of_group.setdefault(group.group_id, eni.scope)
-    for group_id, eni_scope in of_group.items():
+    # A group that is shared is at interfaces of several accounts, any of which may be its own.
+    for group_id, eni_scope in dict.fromkeys(
+        (group.group_id, eni.scope) for eni in enis for group in eni.groups
+    ):
         scope = known.get(group_id, eni_scope)
         is_lacking = group_id not in known and covers("security_groups", scope)
         if is_lacking or not covers("security_group_rules", scope):

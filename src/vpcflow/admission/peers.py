@@ -57,7 +57,10 @@ class PeerLookup:
         self._number_of = {vpc_id: number for number, vpc_id in enumerate(self._vpc_ids)}
         own = [self._number_of.get(v.eni.vpc_id or "", _NOWHERE) for v in inventory.versions]
         self._own = with_last(np.array(own, np.int32), _NOWHERE)
-        self._with_blocks = frozenset(inventory.vpc_ids)
+        # Of a VPC known by subnets alone there may be more.
+        self._with_blocks = frozenset(
+            vpc.vpc_id for snapshot in inventory.snapshots for vpc in snapshot.vpcs if vpc.cidrs
+        )
         self._kind_of_class = _kinds(inventory, classes.firsts())
         self._kinds = 2 * len(inventory.vpc_sets.members)
         self._maybe: dict[int, bool] = {}

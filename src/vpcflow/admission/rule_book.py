@@ -124,7 +124,11 @@ class RuleBook:
         return self._admit(self._now, packets)
 
     def admit_ever(self, packets: Packets) -> Admitted:
-        """Find the rules that would admit each packet had all versions been in force; groups are as of its time."""
+        """
+        Find the rules that would admit each packet had all versions been in force, groups being as of its time.
+
+        A version of a rule that names a prefix list has the entries the list had while it was in force.
+        """
         return self._admit(self._ever, packets)
 
     def reply(self, packets: Packets, initiator_port: Int32s, admitted: Admitted) -> Admitted:
