@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from vpcflow.dictionaries import codes_of
 from vpcflow.inventory import distinct_numbers
@@ -76,9 +75,7 @@ class Tally:
         keys = book.keys.dictionary_encode()
         self._keys = keys.dictionary
         self._key_of_rule = np.append(codes_of(keys), np.int32(-1)).astype(np.int64)
-        self._groups_of_row = [
-            [group.group_id for group in version.eni.groups] for version in book.inventory.versions
-        ]
+        self._group_ids = pa.array(book.group_ids, pa.string())
         self._loose: dict[str, list[pa.Table]] = {name: [] for name in SCHEMAS}
         self._loose_rows = 0
 
@@ -107,7 +104,7 @@ class Tally:
             self._put(name, table)
 
     def tables(self) -> dict[str, pa.Table]:
-        """Give what was counted, each table sorted by what tells its rows apart."""
+        """Give what was counted: in each table one row for what tells its rows apart, in no order."""
         found = {name: _added_up(name, tables) for name, tables in self._loose.items()}
         self._loose = {name: [table] for name, table in found.items()}
         self._loose_rows = 0
@@ -158,19 +155,23 @@ class Tally:
             "peer": peers.dictionary.take(pa.array(peer - 1, mask=peer == 0)),
             "connections": pa.array(counts),
         }))  # fmt: skip
-        width = len(self._groups_of_row) + 1
-        pairs, counts = _counted(keys * width + numbers(accepted, "peer_row")[rows] + 1)
-        found = [
-            (rule, group_id, count)
-            for rule, row, count in zip(*(one.tolist() for one in (*np.divmod(pairs, width), counts)), strict=True)
-            if row
-            for group_id in self._groups_of_row[row - 1]
-        ]  # fmt: skip
-        rules, groups, group_counts = zip(*found, strict=True) if found else ((), (), ())
+        peer_row = numbers(accepted, "peer_row")[rows]
+        held = peer_row >= 0
+        width = len(self._book.groups_of_row.offsets)
+        pairs, counts = _counted(keys[held] * width + peer_row[held])
+        rule, row = np.divmod(pairs, width)
+        # Each peer's groups, of which each counts.
+        which, at = self._book.groups_of_row.expand(row)
+        width = len(self._group_ids) + 1
+        groups = rule[which] * width + self._book.groups_of_row.values[at].astype(np.int64)
+        pairs, code = distinct_numbers(groups)
+        sums = np.zeros(len(pairs), np.int64)
+        np.add.at(sums, code, counts[which])
+        rule, group = np.divmod(pairs, width)
         self._put("peer_groups", pa.table({
-            "rule": self._keys.take(pa.array(rules, pa.int64())),
-            "group_id": pa.array(groups, pa.string()),
-            "connections": pa.array(group_counts, pa.int64()),
+            "rule": self._keys.take(pa.array(rule)),
+            "group_id": self._group_ids.take(pa.array(group)),
+            "connections": pa.array(sums),
         }))  # fmt: skip
 
     def _count_ports(self, accepted: pa.RecordBatch, rows: Int64s, keys: Int64s) -> None:
@@ -235,5 +236,4 @@ def _added_up(name: str, tables: list[pa.Table]) -> pa.Table:
     renamed = added.select([*keys, *(f"{n}_{f}" for n, f in sums)]).rename_columns(
         [*keys, *(n for n, _ in sums)]
     )
-    order = pc.sort_indices(renamed, [(key, "ascending") for key in keys])
-    return renamed.take(order).cast(schema).combine_chunks()
+    return renamed.cast(schema).combine_chunks()

@@ -6,6 +6,8 @@ A rule is called unused only where the logs would have shown its use: ``codes.US
 
 from __future__ import annotations
 
+import functools
+import heapq
 from collections import defaultdict
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -79,6 +81,7 @@ def usage_of(
     names = {key: v[-1].value.name for key, v in inventory.history.security_groups.items()}
     begins = inventory.capture_times[0] if inventory.capture_times else 0
     rules = []
+    cover_of = functools.cache(covered.of_group)
     for key, version in latest.items():
         rule = version.value
         counts = counted.get(key, _NOTHING)
@@ -87,7 +90,7 @@ def usage_of(
             if first_seen[key] > begins or len(inventory.capture_times) > 1
             else None
         )
-        cover = covered.of_group(rule.group_id, was_before)
+        cover = cover_of(rule.group_id, was_before)
         alike = of_group[rule.group_id, rule.is_egress]
         reasons = _reasons(rule, counts, cover, covered, demands, was_before)
         notes = _notes(rule, alike)
@@ -253,8 +256,8 @@ class _Peers:
 
 def _most(counts: Mapping[Any, int], name: str) -> list[Row]:
     """Give the largest, of equals the first by name."""
-    ordered = sorted(counts.items(), key=lambda one: (-one[1], str(one[0])))
-    return [{name: value, "connections": count} for value, count in ordered[:_MOST_BLOCKS]]
+    largest = heapq.nsmallest(_MOST_BLOCKS, counts.items(), key=lambda one: (-one[1], str(one[0])))
+    return [{name: value, "connections": count} for value, count in largest]
 
 
 def _counts(table: pa.Table, column: str, how: str) -> dict[str, int]:
@@ -289,13 +292,15 @@ def _groups(
         if rule.referenced_group_id is not None and rule.referenced_group_id != rule.group_id:
             referenced[rule.referenced_group_id].append(key)
     ids = {*inventory.history.security_groups, *count, *covered.members}
+    unused: dict[str, int] = defaultdict(int)
+    for row in rules:
+        unused[row["group_id"]] += row["verdict"] == "unused"
     found = []
     for group_id in sorted(ids):
         known = inventory.history.security_groups.get(group_id)
         interfaces = covered.members.get(group_id, {})
         connections = sum(busy.get(interface_id, 0) for interface_id in interfaces)
         status = "attached to nothing" if not interfaces else "in use" if connections else "idle"
-        own = [row for row in rules if row["group_id"] == group_id]
         found.append(
             {
                 "group_id": group_id,
@@ -304,7 +309,7 @@ def _groups(
                 "interfaces": len(interfaces),
                 "connections": connections,
                 "rules": count[group_id],
-                "rules_unused": sum(row["verdict"] == "unused" for row in own),
+                "rules_unused": unused[group_id],
                 "referenced_by": sorted(referenced[group_id]),
                 "coverage": covered.of_group(group_id).share,
             }

@@ -181,16 +181,19 @@ def _count(
 ) -> dict[str, pa.Table]:
     """Count all connections by rule; what is settled goes to the state, where one is kept."""
     settled, open_ = Tally(heard.book), Tally(heard.book)
+    if folder is None:
+        for batch in heard.connections():
+            open_.add(batch)
+        return open_.tables()
     if known is not None:
         settled.add_tables(known.tally)
         heard.recording.remember(known.memory)
     with Unsettled() as left:
-        kept = None if folder is None else left
-        for batch in heard.connections(late_s=late_s, unsettled=kept):
+        for batch in heard.connections(late_s=late_s, unsettled=left):
             is_settled = batch.column("settled")
             settled.add(batch.filter(is_settled))
             open_.add(batch.filter(pc.invert(is_settled)))
-        if folder is not None and heard.books.inputs:
+        if heard.books.inputs:
             memory = heard.recording.memory(left)
             write_state(folder, State(settled.tables(), memory), coverage)
     every = Tally(heard.book)
