@@ -40,6 +40,8 @@ CHANGES = {
             rule(94, PROXY, "ingress", ICMP, (-1, -1), "192.0.2.0/24"),
         ),
     ),
+    # The rule for replies of connections that are not tracked: without it they are tracked, and need none.
+    "tracked": Change((_ID(72),)),
     # Nothing is admitted by anyone.
     "closed": Change(tuple(one.id for one in RULES)),
 }  # fmt: skip

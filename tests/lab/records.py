@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
+from lab.connections import with_connections
 from lab.vpc import ACCOUNT_ID, REGION, TCP, VPC_ID
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
     from pathlib import Path
 
-    from lab.packets import Packet, Tuple5
+    from lab.connections import Connection
+    from lab.packets import Packet
     from lab.vpc import Interface, Vpc
 
 T0 = 1_780_000_020
@@ -68,13 +70,6 @@ class Record(NamedTuple):
         return " ".join(str({**self.values, "version": version}.get(n, "-")) for n in layout)
 
 
-class _Opened(NamedTuple):
-    """How a connection was opened, as an interface saw it."""
-
-    tuple5: Tuple5
-    rules: tuple[str, ...]
-
-
 def records_of(
     packets: Iterable[Packet],
     vpc: Vpc,
@@ -88,7 +83,8 @@ def records_of(
     Of intervals that were ``skipped`` there is a record that says so alone, of those ``missing`` none.
     """
     flows: dict[Interval, dict[tuple[object, ...], list[tuple[Packet, Truth]]]] = defaultdict(dict)
-    for packet, truth in _with_truth(packets, vpc):
+    for packet, connection in with_connections(packets):
+        truth = _truth(packet, connection, vpc)
         key = (packet.tuple5, packet.is_egress, packet.action)
         interval = packet.interface, packet.time_s // INTERVAL_S
         flows[interval].setdefault(key, []).append((packet, truth))
@@ -117,25 +113,12 @@ def write_records(records: Sequence[Record], layout: Sequence[str], path: Path) 
     path.write_text("".join(f"{line}\n" for line in lines))
 
 
-def _with_truth(packets: Iterable[Packet], vpc: Vpc) -> list[tuple[Packet, Truth]]:
-    opened: dict[tuple[str, frozenset[object]], _Opened] = {}
-    found = []
-    for packet in packets:
-        ends = frozenset([packet.tuple5[:2], packet.tuple5[2:4], packet.protocol])
-        key = packet.interface, ends
-        # The kernel asks rules of what opens a connection alone, unless it does not track it.
-        opens = packet.known == "original" and packet.rules
-        if opens or key not in opened or packet.action == "REJECT":
-            opened[key] = _Opened(packet.tuple5, packet.rules)
-        by = opened[key]
-        is_reply = packet.tuple5 != by.tuple5
-        if packet.known == "reply" and not is_reply:
-            raise ValueError(f"the kernel says that a reply opened a connection: {packet}")
-        rules: tuple[str, ...] | None = packet.rules if packet.known == "untracked" else by.rules
-        if packet.known == "reply" or not vpc.interface(packet.interface).group_ids:
-            rules = None
-        found.append((packet, Truth("dst" if is_reply else "src", rules, is_reply)))
-    return found
+def _truth(packet: Packet, connection: Connection, vpc: Vpc) -> Truth:
+    is_reply = packet.tuple5 != connection.tuple5
+    rules: tuple[str, ...] | None = connection.reply_rules if is_reply else connection.rules
+    if packet.known == "reply" or not vpc.interface(packet.interface).group_ids:
+        rules = None
+    return Truth("dst" if is_reply else "src", rules, is_reply)
 
 
 def _record(one: Interface, vpc: Vpc, flow: list[tuple[Packet, Truth]]) -> Record:

@@ -76,6 +76,7 @@ class Traffic:
         return [Outcome(talk.call, talk.arrived) for talk in talks]
 
     def forget(self, protocol: str) -> None:
+        """Let all interfaces forget the connections of a protocol."""
         for one in self._network.vpc.interfaces:
             self._network.forget(one.name, protocol)
 
@@ -134,6 +135,7 @@ class Traffic:
 
 
 _KINDS = {TCP: socket.SOCK_STREAM, UDP: socket.SOCK_DGRAM}
+_NAMES = {UDP: "udp", ICMP: "icmp"}
 
 
 class Talk:
@@ -160,7 +162,7 @@ class Talk:
     def begin(self) -> None:
         call = self.call
         if call.fresh:
-            self._traffic.forget("udp")
+            self._traffic.forget(_NAMES[call.protocol])
         if call.listens and call.protocol not in (ICMP, ICMPV6):
             self._traffic.server(call)
         if call.protocol == TCP:

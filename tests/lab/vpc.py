@@ -57,7 +57,7 @@ class Interface:
 
     @property
     def instance_id(self) -> str | None:
-        return f"i-0ccccccccccccccc{self.number:02d}"[:19] if self.group_ids else None
+        return f"i-0cccccccccccccc{self.number:02d}" if self.group_ids else None
 
     @property
     def addresses(self) -> tuple[str, ...]:

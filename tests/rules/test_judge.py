@@ -141,6 +141,19 @@ def test_a_rejected_answer_to_an_accepted_ping_met_an_acl() -> None:
     assert [a.cause for a in answers] == [None, "network_acl"]
 
 
+def test_a_rejected_ping_is_no_answer_where_answers_pass() -> None:
+    lines = [
+        record(DATABASE, "10.0.9.9", "10.0.1.20", out=False, protocol=1),
+        record(DATABASE, "10.0.1.20", "10.0.9.9", out=True, protocol=1),
+        record(DATABASE, "10.0.1.20", "10.0.9.9", out=True, protocol=1, at=60, action="REJECT"),
+    ]
+
+    answers = judge(lines)
+
+    assert [a.initiator for a in answers] == ["src", "dst", "src"]
+    assert answers[2].cause == "security_group"
+
+
 def test_a_packet_rejected_after_the_end_of_its_connection_may_be_late() -> None:
     lines = [
         record(WEB, CLIENT, SERVER, out=False, flags=3),

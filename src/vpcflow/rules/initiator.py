@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vpcflow.codes import INITIATOR_BASES
-from vpcflow.rules.sessions import ACK, SYN, TCP, is_lesser
+from vpcflow.rules.sessions import ACK, SYN, TCP, UDP, is_lesser
 from vpcflow.rules.sightings import ACCEPT, REJECT
 
 if TYPE_CHECKING:
@@ -102,6 +102,21 @@ def by_rejects(sessions: Sessions) -> Int8s:
     opener = np.where(lesser, LESSER, NOBODY) + np.where(greater, GREATER, NOBODY)
     flags_logged = any_of((columns.protocol == TCP) & (columns.flags >= 0), firsts)
     return np.where(flags_logged, NOBODY, opener.astype(np.int8))
+
+
+def asks_anew(sessions: Sessions) -> Bools:
+    """
+    Tell which rejected sightings are no replies, whoever opened the connection.
+
+    Protocols without ports have one connection for all that two addresses say: each may ping the other. Where an
+    interface let packets of the same side pass and turned others away, those are of another kind: what answers is let
+    through by state, what asks needs a rule.
+    """
+    columns = sessions.columns
+    way = sessions.sight * 2 + sessions.forward
+    accepted = np.bincount(way[columns.action == ACCEPT], minlength=2 * len(sessions.sight_firsts))
+    has_ports = (columns.protocol == TCP) | (columns.protocol == UDP)
+    return np.asarray((columns.action == REJECT) & ~has_ports & (accepted[way] > 0))
 
 
 def by_starts(sessions: Sessions, first_of_sight: Places, inside: Bools) -> Int8s:

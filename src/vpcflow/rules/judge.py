@@ -137,6 +137,7 @@ class Judge:
         opener = openers.opener[sessions.session]
         has_opener = opener != NOBODY
         is_request = has_opener & ((opener == LESSER) == sessions.forward)
+        is_request |= has_opener & initiator.asks_anew(sessions)
         lesser = is_lesser(sessions.columns)[first]
         local_opens = (openers.opener[sessions.session[first]] == LESSER) == lesser
         edge = self._edge(opened)
