@@ -17,7 +17,8 @@ demo: $(stamp) ## generate traffic of a simulated VPC, enrich it and show what i
 test: $(stamp) ## run the fast tests
 	@$(bin)/python -m pytest
 
-integration: $(stamp) .venv-emulator/.installed .venv-sam/.installed .venv-checkov/.installed .opensearch/.installed ## run the tests that build, start processes, or need Java or an emulator
+integration: $(stamp) .venv-emulator/.installed .venv-sam/.installed .venv-checkov/.installed .opensearch/.installed ## run the tests that build, start processes, or need Java, an emulator or network namespaces
+	@tools/lab_tools.sh
 	@$(bin)/python -m pytest -m integration
 
 soak: $(stamp) .opensearch/.installed .elasticsearch/.installed .iceberg/.installed ## run the long proofs

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -38,9 +39,14 @@ def why_not() -> str | None:
         return "network namespaces are Linux's"
     if os.geteuid() != 0:
         return "network namespaces and nftables need root"
-    if missing := [name for name in ("ip", "nft", "conntrack") if shutil.which(name) is None]:
+    if missing := [
+        name for name in ("ip", "nft", "conntrack", "unshare") if shutil.which(name) is None
+    ]:
         return f"not installed: {', '.join(missing)} (apt-get install iproute2 nftables conntrack)"
-    return None
+    # Root of a container may lack the right, or the kernel its parts.
+    probe = ["unshare", "--net", "nft", "list", "ruleset"]
+    done = subprocess.run(probe, capture_output=True, text=True, check=False)
+    return f"`{' '.join(probe)}`: {done.stderr.strip()}" if done.returncode else None
 
 
 def record(vpc: Vpc) -> Run:
