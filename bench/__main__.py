@@ -22,6 +22,7 @@ from bench.cases import peer_cases, vpcflow_cases
 from bench.data import Data, prepare
 from bench.measure import Measured, Sample, run_in_turns, run_once
 from bench.report import Results, report
+from bench.rules import section_of, with_section
 
 _HERE = Path(__file__).parent
 _ENRICHED = ("b", "c", "d", "duckdb_b", "loop_b", "duckdb_c", "loop_c")
@@ -50,7 +51,8 @@ def main() -> int:
     when = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     results = Results(data, when, options.rounds, runs, enrichers, schemas, larger_records, larger)
     text = report(results)
-    options.results.write_text(text)
+    kept = section_of(options.results.read_text()) if options.results.exists() else ""
+    options.results.write_text(with_section(text, kept))
     print(text)
     return 0
 
