@@ -175,3 +175,18 @@ def test_a_rejected_packet_at_an_interface_the_inventory_lacks_has_no_known_caus
     line = record("eni-9", CLIENT, "10.0.1.90:443", out=False, flags=2, action="REJECT")
 
     assert judge([line])[0].cause == "unknown"
+
+
+def test_two_versions_of_a_rule_are_one_rule() -> None:
+    described = [replace(r, description="known by now") for r in RULES]
+    before, after = small_vpc(captured_at=T0 - 3600), small_vpc(captured_at=T0, rules=described)
+    ends = "10.0.1.10:40000", "10.0.1.20:5432"
+
+    answers = judge(
+        [record(DATABASE, *ends, out=False, flags=3, at=at) for at in (-3600, -1800, 0)],
+        before,
+        after,
+    )
+
+    assert {a.match for a in answers} == {"unique"}
+    assert all(set(a.rules or ()) == {"sgr-from-web"} for a in answers)

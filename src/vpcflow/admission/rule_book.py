@@ -82,6 +82,11 @@ class RuleBook:
         """The key of each of ``rules``; versions of a rule share theirs."""
         return pa.array([rule.key for rule in self.rules], pa.string())
 
+    @cached_property
+    def key_numbers(self) -> npt.NDArray[np.int32]:
+        """A number for the key of each of ``rules``: versions of a rule share theirs."""
+        return np.asarray(self.keys.dictionary_encode().indices.to_numpy(), np.int32)
+
     @property
     def group_ids(self) -> tuple[str, ...]:
         """All security groups, in the order of their numbers in ``groups_of_row``."""

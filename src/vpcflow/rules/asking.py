@@ -93,7 +93,7 @@ def ask(
     initiator_port = np.where(opens, ends.local_port, ends.peer_port)
     replies = book.reply(packets, initiator_port, admitted)
     match, note = _words(book, packets, admitted, question.unseen[sight])
-    reply_count = np.diff(replies.offsets)
+    reply_count = distinct_rules(book, replies)
     reply_sets = sets.number(replies.offsets, replies.rules)
     rules = np.where(match == NULL, NO_SET, sets.number(admitted.offsets, admitted.rules))
     return Units(
@@ -108,6 +108,17 @@ def ask(
     )
 
 
+def distinct_rules(book: RuleBook, admitted: Admitted) -> Int64s:
+    """Count the rules that admit each packet: two versions of one, next to each other in the book, are one."""
+    keys = book.key_numbers[admitted.rules]
+    again = np.zeros(len(keys) + 1, np.int64)
+    again[1:-1] = keys[1:] == keys[:-1]
+    # The first of each list has none before it.
+    again[admitted.offsets[:-1]] = 0
+    sums = np.concatenate([[0], np.cumsum(again[:-1])])
+    return np.diff(admitted.offsets) - np.diff(sums[admitted.offsets])
+
+
 def _reply_match(count: Int64s) -> Int8s:
     """Say of replies what admits them: the connection's state, or rules where it is not tracked."""
     return np.where(count == 0, RESPONSE, np.where(count == 1, UNIQUE, AMBIGUOUS))
@@ -117,7 +128,7 @@ def _words(
     book: RuleBook, packets: Packets, admitted: Admitted, unseen: Bools
 ) -> tuple[Int8s, Int8s]:
     """Put into words what admitted an accepted packet: an index of ``RULE_MATCHES``, and one of ``RULE_NOTES``."""
-    count = np.diff(admitted.offsets)
+    count = distinct_rules(book, admitted)
     match = np.where(count == 0, NONE, np.where(count == 1, UNIQUE, AMBIGUOUS))
     note = np.where((count > 0) & admitted.approximate, NOTE["icmp_type_not_logged"], NULL)
     nothing = np.flatnonzero(count == 0)

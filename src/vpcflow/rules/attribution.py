@@ -138,7 +138,8 @@ class _Words:
 
     def __init__(self, judge: Judge, book: RuleBook, reasons: Sequence[str]) -> None:
         # Sets of rules as lists of ids; -1, none, is null.
-        ids = [sorted(book.keys[rule].as_py() for rule in s) for s in judge.sets.members]
+        keys = book.keys.to_pylist()
+        ids = [sorted({keys[rule] for rule in s}) for s in judge.sets.members]
         texts = pa.array([one for of_set in ids for one in of_set], pa.string())
         offsets = np.cumsum([0, *map(len, ids)]).astype(np.int32)
         self._lists = pa.ListArray.from_arrays(pa.array(offsets), texts.dictionary_encode())
