@@ -44,7 +44,7 @@ class Flows:
     ) -> None:
         self._spelt = spelt
         self._duckdb = duckdb.connect()
-        self._duckdb.register("given", flows)
+        self._duckdb.register("given", _plain(flows))
         self._lists = {f.name for f in flows.schema if pa.types.is_list(f.type)}
         replaced = "".join(f", {expression} AS {name}" for name, expression in expressions.items())
         without = f"EXCLUDE ({', '.join(expressions)})" if expressions else ""
@@ -143,3 +143,14 @@ def _geohash(latitude: str) -> str:
         for start in (0, 5)
     ]
     return " || ".join(letters)
+
+
+def _plain(flows: pa.Table) -> pa.Table:
+    """Give lists of dictionaries as lists of texts: DuckDB cannot read a batch of which all are empty."""
+    plain = pa.list_(pa.string())
+    for place, field in enumerate(flows.schema):
+        if pa.types.is_list(field.type) and pa.types.is_dictionary(field.type.value_type):
+            column = flows.column(place)
+            chunks = [pa.array(chunk.to_pylist(), plain) for chunk in column.chunks]
+            flows = flows.set_column(place, field.with_type(plain), pa.chunked_array(chunks, plain))
+    return flows
