@@ -4,7 +4,7 @@ import pytest
 from asking import ICMP, ICMPV6, TCP, UDP, Asks, admitting, packets, rule
 from inventories import eni, inventory, snapshot
 
-from vpcflow.admission import RuleBook
+from vpcflow.admission import Guards, RuleBook
 from vpcflow.inventory import Inventory, PrefixList, PrefixListEntry, SecurityGroupRule
 
 WEB = eni(1, "10.0.0.1", ipv6_addresses=("2001:db8::1",))
@@ -190,3 +190,11 @@ def test_no_packets_get_no_answers() -> None:
     found = book_of(rule(1, "0.0.0.0/0")).admit(packets([]))
 
     assert [len(column) for column in found] == [1, 0, 0, 0, 0]
+
+
+def test_what_is_made_ready_is_kept_for_the_next_batch() -> None:
+    one = inventory(snapshot(0, eni(1, "10.0.0.1"), security_group_rules=()))
+    other = inventory(snapshot(0, eni(1, "10.0.0.1"), security_group_rules=()))
+
+    assert Guards.of(one) is Guards.of(one)
+    assert Guards.of(other) is not Guards.of(one)
