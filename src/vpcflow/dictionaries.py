@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 _T = TypeVar("_T", bound=np.generic)
 
@@ -68,3 +69,21 @@ def with_last(values: npt.NDArray[_T], last: object) -> npt.NDArray[_T]:
 def texts_of(values: tuple[str, ...]) -> pa.StringArray:
     """Give the values of a column that are the same in all batches, as codes of a closed set are."""
     return pa.array(values, pa.string())
+
+
+def numbered(column: pa.Array | pa.ChunkedArray) -> tuple[pa.Array, npt.NDArray[np.int64]]:
+    """Give the distinct values of a column, and the place of each row's among them; null's is after all."""
+    if isinstance(column, pa.ChunkedArray):
+        column = column.unify_dictionaries().combine_chunks()
+    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    values, codes = encoded.dictionary, codes_of(encoded).astype(np.int64)
+    return values, np.where(codes < 0, len(values), codes)
+
+
+def ordered(values: pa.Array, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Give the place of each number's value among the values in ascending order; what is null stays after all."""
+    order = pc.sort_indices(values).to_numpy()
+    rank = np.empty(len(order) + 1, np.int64)
+    rank[order] = np.arange(len(order))
+    rank[-1] = len(order)
+    return rank[numbers]

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from vpcflow.dictionaries import codes_of
+from vpcflow.dictionaries import codes_of, dictionary_array, numbered
 from vpcflow.inventory import distinct_numbers
 from vpcflow.rules.openings import is_egress, is_text, numbers, opening_packets
 
@@ -27,6 +27,9 @@ Int64s = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 _COMPACT_ROWS = 1 << 20
+
+# Millions of pairs as text would take gigabytes.
+_TEXT = pa.dictionary(pa.int32(), pa.string())
 
 # The columns that tell rows apart, and how the others are added up.
 _KEYS = {
@@ -50,11 +53,9 @@ SCHEMAS: Mapping[str, pa.Schema] = {
             ("last", pa.int64()),
         ]
     ),
-    "peers": pa.schema([("rule", pa.string()), ("peer", pa.string()), ("connections", pa.int64())]),
-    "peer_groups": pa.schema(
-        [("rule", pa.string()), ("group_id", pa.string()), ("connections", pa.int64())]
-    ),
-    "ports": pa.schema([("rule", pa.string()), ("port", pa.int32()), ("connections", pa.int64())]),
+    "peers": pa.schema([("rule", _TEXT), ("peer", _TEXT), ("connections", pa.int64())]),
+    "peer_groups": pa.schema([("rule", _TEXT), ("group_id", _TEXT), ("connections", pa.int64())]),
+    "ports": pa.schema([("rule", _TEXT), ("port", pa.int32()), ("connections", pa.int64())]),
     "interfaces": pa.schema([("interface_id", pa.string()), ("connections", pa.int64())]),
 }
 """
@@ -77,7 +78,7 @@ class Tally:
         self._key_of_rule = np.append(codes_of(keys), np.int32(-1)).astype(np.int64)
         self._group_ids = pa.array(book.group_ids, pa.string())
         self._loose: dict[str, list[pa.Table]] = {name: [] for name in SCHEMAS}
-        self._loose_rows = 0
+        self._loose_rows = self._compact_rows = 0
 
     def add(self, connections: pa.RecordBatch) -> None:
         """Count a batch of ``CONNECTIONS``."""
@@ -95,7 +96,7 @@ class Tally:
             "interface_id": accepted.column("interface_id").cast(pa.string()),
             "connections": pa.array(np.ones(accepted.num_rows, np.int64)),
         }))  # fmt: skip
-        if self._loose_rows > _COMPACT_ROWS:
+        if self._loose_rows > max(_COMPACT_ROWS, self._compact_rows):
             self.tables()
 
     def add_tables(self, tables: Mapping[str, pa.Table]) -> None:
@@ -107,7 +108,7 @@ class Tally:
         """Give what was counted: in each table one row for what tells its rows apart, in no order."""
         found = {name: _added_up(name, tables) for name, tables in self._loose.items()}
         self._loose = {name: [table] for name, table in found.items()}
-        self._loose_rows = 0
+        self._loose_rows, self._compact_rows = 0, found["peers"].num_rows
         return found
 
     def _exploded(self, lists: pa.ListArray) -> tuple[Int64s, Int64s]:
@@ -119,6 +120,9 @@ class Tally:
         rows = np.repeat(np.arange(len(length)), length)
         at = np.arange(len(rows)) - np.repeat(np.cumsum(length) - length, length)
         keys = self._key_of_rule[lists.values.to_numpy()[at + np.repeat(offsets[:-1], length)]]
+        if len(self._keys) == len(self._key_of_rule) - 1:
+            # Each rule has one version.
+            return rows, keys
         pairs = np.unique(rows * (len(self._keys) + 1) + keys)
         return np.divmod(pairs, len(self._keys) + 1)
 
@@ -151,8 +155,8 @@ class Tally:
         pairs, counts = _counted(keys * width + codes[rows] + 1)
         rule, peer = np.divmod(pairs, width)
         self._put("peers", pa.table({
-            "rule": self._keys.take(pa.array(rule)),
-            "peer": peers.dictionary.take(pa.array(peer - 1, mask=peer == 0)),
+            "rule": dictionary_array(rule.astype(np.int32), self._keys),
+            "peer": dictionary_array(peer.astype(np.int32) - 1, peers.dictionary),
             "connections": pa.array(counts),
         }))  # fmt: skip
         peer_row = numbers(accepted, "peer_row")[rows]
@@ -169,8 +173,8 @@ class Tally:
         np.add.at(sums, code, counts[which])
         rule, group = np.divmod(pairs, width)
         self._put("peer_groups", pa.table({
-            "rule": self._keys.take(pa.array(rule)),
-            "group_id": self._group_ids.take(pa.array(group)),
+            "rule": dictionary_array(rule.astype(np.int32), self._keys),
+            "group_id": dictionary_array(group.astype(np.int32), self._group_ids),
             "connections": pa.array(sums),
         }))  # fmt: skip
 
@@ -180,7 +184,7 @@ class Tally:
         )
         pairs, counts = _counted(keys << 16 | port[rows])
         self._put("ports", pa.table({
-            "rule": self._keys.take(pa.array(pairs >> 16)),
+            "rule": dictionary_array((pairs >> 16).astype(np.int32), self._keys),
             "port": pa.array((pairs & 0xFFFF).astype(np.int32)),
             "connections": pa.array(counts),
         }))  # fmt: skip
@@ -230,6 +234,9 @@ def _added_up(name: str, tables: list[pa.Table]) -> pa.Table:
     schema, keys = SCHEMAS[name], list(_KEYS[name])
     if not tables:
         return schema.empty_table()
+    if len(keys) == 2:
+        pairs = pairs_added_up(pa.concat_tables(tables))
+        return pairs.cast(schema)
     how = {"first": "min", "last": "max"}
     sums = [(n, how.get(n, "sum")) for n in schema.names if n not in keys]
     added = pa.concat_tables(tables).group_by(keys).aggregate(sums)
@@ -237,3 +244,21 @@ def _added_up(name: str, tables: list[pa.Table]) -> pa.Table:
         [*keys, *(n for n, _ in sums)]
     )
     return renamed.cast(schema).combine_chunks()
+
+
+def pairs_added_up(table: pa.Table) -> pa.Table:
+    """Add up the connections of pairs, the first two columns: by numbers, as text takes several times as long."""
+    (first, one), (second, other) = (numbered(column) for column in table.columns[:2])
+    width = len(second) + 1
+    pairs, code = distinct_numbers(one * width + other)
+    sums = np.zeros(len(pairs), np.int64)
+    np.add.at(sums, code, table.column("connections").to_numpy())
+    one, other = np.divmod(pairs, width)
+    # What is null has the number after all.
+    other = np.where(other == len(second), -1, other)
+    columns = [
+        dictionary_array(one.astype(np.int32), first),
+        dictionary_array(other.astype(np.int32), second),
+        pa.array(sums),
+    ]
+    return pa.Table.from_arrays(columns, names=table.column_names)

@@ -7,14 +7,15 @@ A rule is called unused only where the logs would have shown its use: ``codes.US
 from __future__ import annotations
 
 import functools
-import heapq
 from collections import defaultdict
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from vpcflow.codes import PROTOCOLS
+from vpcflow.dictionaries import numbered, ordered
 from vpcflow.rules.peer_places import blocks_of, countries_of
 from vpcflow.rules.permissions import names_icmp_type
 
@@ -237,27 +238,44 @@ class _Peers:
     ) -> None:
         peers = tables["peers"]
         self._distinct = _counts(peers, "peer", "count")
-        self._groups = _grouped(tables["peer_groups"], "group_id")
-        self._blocks = _grouped(blocks_of(peers), "block")
+        self._groups = _most(tables["peer_groups"], "group_id", "group_id")
+        self._blocks = _most(blocks_of(peers), "block", "cidr")
         self._countries = (
-            None if country_of is None else _grouped(countries_of(peers, country_of), "country")
+            None
+            if country_of is None
+            else _most(countries_of(peers, country_of), "country", "country")
         )
 
     def of(self, key: str) -> Row:
         found: Row = {
             "peers": self._distinct.get(key, 0),
-            "peers_by_group": _most(self._groups.get(key, {}), "group_id"),
-            "peers_by_cidr": _most(self._blocks.get(key, {}), "cidr"),
+            "peers_by_group": self._groups.get(key, []),
+            "peers_by_cidr": self._blocks.get(key, []),
         }
         if self._countries is not None:
-            found["peers_by_country"] = _most(self._countries.get(key, {}), "country")
+            found["peers_by_country"] = self._countries.get(key, [])
         return found
 
 
-def _most(counts: Mapping[Any, int], name: str) -> list[Row]:
-    """Give the largest, of equals the first by name."""
-    largest = heapq.nsmallest(_MOST_BLOCKS, counts.items(), key=lambda one: (-one[1], str(one[0])))
-    return [{name: value, "connections": count} for value, count in largest]
+def _most(table: pa.Table, column: str, name: str) -> dict[str, list[Row]]:
+    """Give for each rule the values with most connections, of equals the first by name; a value stands there once."""
+    rules, rule = numbered(table.column("rule"))
+    values, value = numbered(table.column(column))
+    count = table.column("connections").to_numpy()
+    order = np.lexsort((ordered(values, value), -count, rule))
+    rule = rule[order]
+    first = np.flatnonzero(np.diff(rule, prepend=-1))
+    place = np.arange(len(rule)) - np.repeat(first, np.diff(first, append=len(rule)))
+    kept = order[place < _MOST_BLOCKS]
+    found: dict[str, list[Row]] = defaultdict(list)
+    for key, text, connections in zip(
+        rules.take(pa.array(rule[place < _MOST_BLOCKS])).to_pylist(),
+        values.take(pa.array(value[kept])).to_pylist(),
+        count[kept].tolist(),
+        strict=True,
+    ):
+        found[key].append({name: text, "connections": connections})
+    return found
 
 
 def _counts(table: pa.Table, column: str, how: str) -> dict[str, int]:
