@@ -140,7 +140,8 @@ def test_the_page_has_every_table_with_the_rows_it_would_be_given() -> None:
     )
 
     assert labels(again) == labels(page)
-    assert "| --- |" in page.partition("<!-- table: bases -->")[2]
+    for name in ("bases", "lab"):
+        assert "| --- |" in page.partition(f"<!-- table: {name} -->")[2].partition("<!-- end")[0]
 
 
 def labels(page: str) -> list[list[str]]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+from accuracy_lab import LabTallies, lab_tallies
 from accuracy_peers import Original, Sample
 from accuracy_truth import (
     ANSWERS,
@@ -128,6 +129,20 @@ def tables(runs: dict[tuple[str, str], list[Measured]]) -> dict[str, str]:
     }
 
 
+def lab_table(tallies: LabTallies) -> str:
+    """Give the table of the lab, in Markdown."""
+    rows = []
+    for fields, lost in dict.fromkeys(key[:2] for key in tallies):
+        for asked in WHAT:
+            for protocol in dict.fromkeys([*PROTOCOLS.values(), "other"]):
+                tally = tallies.get((fields, lost, asked, protocol), Tally())
+                if tally.all:
+                    rows.append([fields, lost, f"`{asked}`", protocol, *_numbers(tally)[:4]])
+    return _markdown(
+        ["fields", "intervals lost", "asked", "", "records", "right", "wrong", "null"], rows
+    )
+
+
 def with_tables(page: str, made: dict[str, str]) -> str:
     """Put tables in their places on the page; raises ``KeyError`` where the page has no such place."""
     for name, text in made.items():
@@ -228,7 +243,10 @@ def main() -> None:
                     measured = measure(scenario, Path(folder))
                 runs.setdefault((name, version), []).append(measured)
                 print(f"{name} {version} seed {seed}: {measured.records:,} records", flush=True)
-    PAGE.write_text(with_tables(PAGE.read_text(), tables(runs)))
+    made = tables(runs)
+    if (lab := lab_tallies()) is not None:
+        made["lab"] = lab_table(lab)
+    PAGE.write_text(with_tables(PAGE.read_text(), made))
 
 
 if __name__ == "__main__":
