@@ -82,11 +82,6 @@ class RuleBook:
         """The key of each of ``rules``; versions of a rule share theirs."""
         return pa.array([rule.key for rule in self.rules], pa.string())
 
-    @cached_property
-    def key_numbers(self) -> npt.NDArray[np.int32]:
-        """A number for the key of each of ``rules``: versions of a rule share theirs."""
-        return np.asarray(self.keys.dictionary_encode().indices.to_numpy(), np.int32)
-
     @property
     def group_ids(self) -> tuple[str, ...]:
         """All security groups, in the order of their numbers in ``groups_of_row``."""
@@ -124,7 +119,8 @@ class RuleBook:
         Find the rules that admit each packet, as they were in force at its time.
 
         What was in force is told by the nearest snapshot that covers the rule's account and region. Where that admits a
-        packet by no rule, one that the covering snapshot on the other side of the packet shows counts.
+        packet by no rule, one that the covering snapshot on the other side of the packet shows counts. Of several
+        versions of a rule one stands for all.
         """
         return self._admit(self._now, packets)
 
@@ -165,9 +161,24 @@ class RuleBook:
         peers = self._peers.find(packets, addresses, address, classes)
         far = Far(classes[address], self._guards.set_of_row[peers.row], peers.missing)
         found = matcher.match(packets, far)
-        return Admitted(
-            found.rules.offsets, found.rules.values, found.approximate, found.uncertain, peers.row
-        )
+        rules = self._once(found.rules)
+        return Admitted(rules.offsets, rules.values, found.approximate, found.uncertain, peers.row)
+
+    def _once(self, rules: Lists) -> Lists:
+        """Leave of several versions of a rule, which are neighbours, the first: they are one rule."""
+        keys = self._key_numbers[rules.values]
+        again = np.zeros(len(keys), np.bool_)
+        again[1:] = keys[1:] == keys[:-1]
+        # The first of a list has none of the same list before it.
+        again[rules.offsets[:-1][np.diff(rules.offsets) > 0]] = False
+        if not again.any():
+            return rules
+        kept = np.concatenate([np.zeros(1, np.int64), np.cumsum(~again)])
+        return Lists(kept[rules.offsets], rules.values[~again])
+
+    @cached_property
+    def _key_numbers(self) -> npt.NDArray[np.int32]:
+        return np.asarray(self.keys.dictionary_encode().indices.to_numpy(), np.int32)
 
     @cached_property
     def _guards(self) -> GuardingGroups:

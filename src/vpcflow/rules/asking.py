@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from vpcflow.admission import Packets
-from vpcflow.codes import RULE_MATCHES, RULE_NOTES
+from vpcflow.admission import verdicts
 from vpcflow.dictionaries import with_last
 from vpcflow.rules.fitting import ends_of
 
 if TYPE_CHECKING:
-    from vpcflow.admission import Admitted, RuleBook
+    from vpcflow.admission import RuleBook
     from vpcflow.rules.rule_sets import RuleSets
     from vpcflow.rules.sessions import Sessions
 
@@ -23,12 +22,6 @@ Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
 Places = npt.NDArray[np.intp]
 
-UNIQUE, AMBIGUOUS, NONE, RESPONSE, UNKNOWN = (
-    np.int8(tuple(RULE_MATCHES).index(name))
-    for name in ("unique", "ambiguous", "none", "response", "unknown")
-)
-NOTE = {name: np.int8(number) for number, name in enumerate(RULE_NOTES)}
-NULL = np.int8(-1)
 NO_SET = np.int32(-1)
 
 
@@ -92,68 +85,18 @@ def ask(
     admitted = book.admit(packets)
     initiator_port = np.where(opens, ends.local_port, ends.peer_port)
     replies = book.reply(packets, initiator_port, admitted)
-    match, note = _words(book, packets, admitted, question.unseen[sight])
-    reply_count = distinct_rules(book, replies)
+    match, note = verdicts.accepted(book, packets, admitted, unseen=question.unseen[sight])
     reply_sets = sets.number(replies.offsets, replies.rules)
-    rules = np.where(match == NULL, NO_SET, sets.number(admitted.offsets, admitted.rules))
+    untracked = replies.counts > 0
+    reply_match = np.where(untracked, verdicts.matched(replies.counts), verdicts.RESPONSE)
+    rules = np.where(match == verdicts.NULL, NO_SET, sets.number(admitted.offsets, admitted.rules))
     return Units(
         of_sighting,
         of_sight,
-        with_last(match, NULL),
-        with_last(note, NULL),
+        with_last(match, verdicts.NULL),
+        with_last(note, verdicts.NULL),
         with_last(rules, NO_SET),
-        with_last(np.where(reply_count > 0, reply_sets, NO_SET), NO_SET),
-        with_last(_reply_match(reply_count), NULL),
+        with_last(np.where(untracked, reply_sets, NO_SET), NO_SET),
+        with_last(reply_match, verdicts.NULL),
         with_last(admitted.peer_row, -1),
     )
-
-
-def distinct_rules(book: RuleBook, admitted: Admitted) -> Int64s:
-    """Count the rules that admit each packet: two versions of one, next to each other in the book, are one."""
-    keys = book.key_numbers[admitted.rules]
-    again = np.zeros(len(keys) + 1, np.int64)
-    again[1:-1] = keys[1:] == keys[:-1]
-    # The first of each list has none before it.
-    again[admitted.offsets[:-1]] = 0
-    sums = np.concatenate([[0], np.cumsum(again[:-1])])
-    return np.diff(admitted.offsets) - np.diff(sums[admitted.offsets])
-
-
-def _reply_match(count: Int64s) -> Int8s:
-    """Say of replies what admits them: the connection's state, or rules where it is not tracked."""
-    return np.where(count == 0, RESPONSE, np.where(count == 1, UNIQUE, AMBIGUOUS))
-
-
-def _words(
-    book: RuleBook, packets: Packets, admitted: Admitted, unseen: Bools
-) -> tuple[Int8s, Int8s]:
-    """Put into words what admitted an accepted packet: an index of ``RULE_MATCHES``, and one of ``RULE_NOTES``."""
-    count = distinct_rules(book, admitted)
-    match = np.where(count == 0, NONE, np.where(count == 1, UNIQUE, AMBIGUOUS))
-    note = np.where((count > 0) & admitted.approximate, NOTE["icmp_type_not_logged"], NULL)
-    nothing = np.flatnonzero(count == 0)
-    if len(nothing):
-        match[nothing], note[nothing] = _unmatched(
-            book, packets.take(nothing),
-            admitted.uncertain[nothing], unseen[nothing],
-        )  # fmt: skip
-    is_free = (packets.row >= 0) & ~book.has_groups[packets.row]
-    return np.where(is_free, NULL, match), np.where(is_free, NOTE["no_security_groups"], note)
-
-
-def _unmatched(
-    book: RuleBook, packets: Packets, uncertain: Bools, unseen: Bools
-) -> tuple[Int8s, Int8s]:
-    """Explain accepted packets that no rule in force admits."""
-    before = np.diff(book.admit_ever(packets).offsets) > 0
-    match = np.where(uncertain & ~before | unseen & ~before, UNKNOWN, NONE)
-    note = np.where(
-        before,
-        NOTE["rule_removed"],
-        np.where(
-            uncertain,
-            NOTE["inventory_gap"],
-            np.where(unseen, NOTE["edge_of_recording"], NOTE["unexplained"]),
-        ),
-    )
-    return match, note

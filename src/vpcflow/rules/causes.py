@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from vpcflow.admission import Packets
-from vpcflow.codes import REJECT_CAUSES
+from vpcflow.admission import Packets, verdicts
 from vpcflow.rules.sessions import FIN, RST, TCP
 from vpcflow.rules.sightings import ACCEPT, EGRESS, REJECT
 
@@ -22,11 +21,6 @@ Int8s = npt.NDArray[np.int8]
 Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
 Places = npt.NDArray[np.intp]
-
-SECURITY_GROUP, NETWORK_ACL, NETWORK_ACL_OR_LATE, UNKNOWN = (
-    tuple(REJECT_CAUSES).index(name)
-    for name in ("security_group", "network_acl", "network_acl_or_late_packet", "unknown")
-)
 
 
 def causes_of(
@@ -49,23 +43,12 @@ def causes_of(
     is_egress = egress == EGRESS
     port = np.where(is_egress, ends.peer_port, ends.local_port)
     packets = Packets(ends.row, is_egress, ends.protocol, port, ends.peer, ends.time_s)
-    admitted = book.admit(packets)
-    count = np.diff(admitted.offsets)
-    answered = _was_accepted(sessions, rejected, is_reply)
-    cause = np.where(
-        count > 0, NETWORK_ACL_OR_LATE, np.where(admitted.uncertain, UNKNOWN, SECURITY_GROUP)
-    )
-    cause = np.where((ends.row < 0) | (egress < 0), UNKNOWN, cause)
-    cause = np.where(
-        answered, np.where(_is_late(sessions, rejected), NETWORK_ACL_OR_LATE, NETWORK_ACL), cause
-    )
-    unproven = np.flatnonzero((cause == NETWORK_ACL_OR_LATE) & (ends.row >= 0) & (egress >= 0))
-    if len(unproven):
-        some = packets.take(unproven)
-        verdict = acls.verdict(
-            some.row, some.is_egress, some.protocol, some.port, some.peer, some.time_s
-        )
-        cause[unproven[verdict == 0]] = NETWORK_ACL
+    cause = verdicts.rejected(book, acls, packets, book.admit(packets))
+    cause[egress < 0] = verdicts.CAUSE_UNKNOWN
+    answered = np.flatnonzero(_was_accepted(sessions, rejected, is_reply))
+    denied = verdicts.denied(acls, packets.take(answered))
+    proven = denied | ~_is_late(sessions, rejected)[answered]
+    cause[answered] = np.where(proven, verdicts.NETWORK_ACL, verdicts.NETWORK_ACL_OR_LATE)
     return cause.astype(np.int32)
 
 

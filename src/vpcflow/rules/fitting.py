@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from vpcflow.admission import Packets
+from vpcflow.admission import Packets, verdicts
 from vpcflow.rules.initiator import GREATER, LESSER, NOBODY
 
 if TYPE_CHECKING:
     from vpcflow.addresses import Addresses
-    from vpcflow.admission import Admitted, RuleBook
+    from vpcflow.admission import RuleBook
     from vpcflow.rules.sessions import Sessions
 
 Bools = npt.NDArray[np.bool_]
@@ -82,21 +82,19 @@ def by_rules(
 
     Both the interface of the sight is asked and the peer's, if the inventory knows it: a connection needs the egress
     rules of who opens it and the ingress rules of the other. An interface that is not known, or has no groups, admits
-    either; so does one where what is missing in the inventory might.
+    either; so does one where what is missing in the inventory might, or where a rule of another time does.
     """
     count = len(sessions.firsts)
     at = first_of_sight[sights]
     ends = ends_of(sessions, at, row_of_sight[sights])
-    outward, inward = book.admit(ends.opened_by_local()), book.admit(ends.opened_by_peer())
-    refuses_local, refuses_peer = (
-        _refuses(book, ends.row, outward),
-        _refuses(book, ends.row, inward),
-    )
+    outward = book.admit(ends.opened_by_local())
+    refuses_local = verdicts.refused(book, ends.opened_by_local(), outward)
+    refuses_peer = _refused(book, ends.opened_by_peer())
     far = np.flatnonzero(outward.peer_row >= 0)
     if len(far):
         there = _take(ends, far).seen_from(outward.peer_row[far])
-        refuses_local[far] |= _refuses(book, there.row, book.admit(there.opened_by_peer()))
-        refuses_peer[far] |= _refuses(book, there.row, book.admit(there.opened_by_local()))
+        refuses_local[far] |= _refused(book, there.opened_by_peer())
+        refuses_peer[far] |= _refused(book, there.opened_by_local())
     undirected = sessions.columns.egress[at] < 0
     refuses_local &= ~undirected
     refuses_peer &= ~undirected
@@ -117,9 +115,8 @@ def by_rules(
     )
 
 
-def _refuses(book: RuleBook, row: Int32s, admitted: Admitted) -> Bools:
-    refuses: Bools = (np.diff(admitted.offsets) == 0) & ~admitted.uncertain & (row >= 0)
-    return np.asarray(refuses & book.has_groups[row])
+def _refused(book: RuleBook, packets: Packets) -> Bools:
+    return verdicts.refused(book, packets, book.admit(packets))
 
 
 def _take(ends: Ends, at: Places) -> Ends:

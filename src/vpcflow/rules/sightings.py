@@ -152,7 +152,7 @@ def sightings_of(
     """
     answers = Answers(flows, reference, ())
     direction = codes_of(add_direction(flows, answers)["direction"])
-    ends = {name: _packet_end(answers, name) for name in ("srcaddr", "dstaddr")}
+    ends = {name: answers.packet_codes(name) for name in ("srcaddr", "dstaddr")}
     protocol = _numbers(flows, "protocol", -1)
     rows = np.flatnonzero(
         (ends["srcaddr"] >= 0)
@@ -260,14 +260,6 @@ def _sockets(addresses: Addresses, places: Words, ports: Int32s) -> Words:
     hashed = mixed(addresses.low * _ODD[0] ^ places)
     hashed ^= addresses.high * _ODD[1] + addresses.is_ipv4.astype(np.uint64)
     return mixed(hashed + ports.astype(np.uint64) * _ODD[2])
-
-
-def _packet_end(answers: Answers, name: str) -> Int32s:
-    at_interface = answers.end_codes(name)
-    if f"pkt_{name}" not in answers.ends.numbers:
-        return at_interface
-    packet = answers.end_codes(f"pkt_{name}")
-    return np.where(packet < 0, at_interface, packet)
 
 
 def _numbers(flows: pa.RecordBatch, name: str, absent: int) -> npt.NDArray[np.int64]:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from vpcflow.admission.verdicts import NOTES, NULL, UNKNOWN
 from vpcflow.codes import (
     DIRECTIONS,
     INITIATOR_BASES,
@@ -18,7 +19,7 @@ from vpcflow.codes import (
 )
 from vpcflow.dictionaries import dictionary_array, texts_of
 from vpcflow.rules.address_texts import address_column
-from vpcflow.rules.asking import NO_SET, NOTE, NULL, UNKNOWN
+from vpcflow.rules.asking import NO_SET
 from vpcflow.rules.connections import CONNECTIONS
 from vpcflow.rules.initiator import FLAGS, MIRROR, NOBODY, STATE
 from vpcflow.rules.sightings import ACCEPT, EGRESS, INGRESS, NO_ACTION, REJECT, mixed
@@ -74,15 +75,15 @@ def record_answers(judged: Judged, kept: Bools) -> RecordAnswers:
     note = np.where(
         is_request | (units.match[unit] == NULL),
         units.note[unit],
-        np.where(replies != NO_SET, NOTE["untracked_reply"], NULL),
+        np.where(replies != NO_SET, NOTES["untracked_reply"], NULL),
     )
     rules = np.where(is_request, units.rules[unit], replies)
     rules = np.where((match == UNKNOWN) | (match == NULL), NO_SET, rules)
     edge = judged.edge[sessions.sight[at]]
     unknown = np.where(
         judged.has_opener[at],
-        NOTE["no_direction"],
-        np.where(edge, NOTE["edge_of_recording"], NOTE["no_initiator"]),
+        NOTES["no_direction"],
+        np.where(edge, NOTES["edge_of_recording"], NOTES["no_initiator"]),
     )
     words = connection_words(sessions)
     session = sessions.session[at]
@@ -117,8 +118,8 @@ def connection_rows(
     has_unit = (unit >= 0) & (action == ACCEPT)
     unknown = np.where(
         has_opener,
-        NOTE["no_direction"],
-        np.where(judged.edge[sights], NOTE["edge_of_recording"], NOTE["no_initiator"]),
+        NOTES["no_direction"],
+        np.where(judged.edge[sights], NOTES["edge_of_recording"], NOTES["no_initiator"]),
     )
     accepted = action == ACCEPT
     match = np.where(accepted, np.where(has_unit, units.match[unit], UNKNOWN), NULL)
