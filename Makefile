@@ -15,7 +15,7 @@ demo: $(stamp) ## generate traffic of a simulated VPC, enrich it and show what i
 	@$(bin)/vpcflow demo --to demo
 
 test: $(stamp) ## run the fast tests
-	@$(bin)/python -m pytest
+	@$(bin)/python -m pytest -n auto --dist loadfile
 
 integration: $(stamp) .venv-emulator/.installed .venv-sam/.installed .venv-checkov/.installed .opensearch/.installed ## run the tests that build, start processes, or need Java, an emulator or network namespaces
 	@tools/lab_tools.sh
